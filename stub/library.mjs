@@ -1,0 +1,84 @@
+// Run by the pinned `node` while the stub is built: writes its built-in sources and the facts that
+// its native half hands to them into the folder given.
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { createRequire } from 'node:module';
+
+const require = createRequire(import.meta.url);
+const { internalBinding } = require('internal/test/binding');
+const out = process.argv[2];
+
+const { natives, builtinIds, config, builtinCategories } = internalBinding('builtins');
+const sources = { ...process.binding('natives'), ...natives };
+const ids = [...builtinIds].sort();
+ids.forEach((id, index) => fs.writeFileSync(path.join(out, `${index}.js`), sources[id]));
+fs.writeFileSync(path.join(out, 'ids.txt'), ids.join('\n'));
+
+// Everything of a binding that is plain data, down to any depth.
+const isData = (value) => ['number', 'string', 'boolean'].includes(typeof value);
+function data(value, depth = 0) {
+  if (isData(value) || value === null) return value;
+  if (Array.isArray(value)) return value.map((item) => data(item, depth + 1));
+  if (typeof value !== 'object' || ArrayBuffer.isView(value) || depth > 4) return undefined;
+  return Object.fromEntries(
+    Reflect.ownKeys(value)
+      .filter((key) => typeof key === 'string')
+      .map((key) => [key, data(value[key], depth + 1)])
+      .filter(([, item]) => item !== undefined));
+}
+
+// All string keys of a binding: its data, and null for each function.
+function surface(binding) {
+  return Object.fromEntries(
+    Object.keys(binding)
+      .filter((key) => binding[key] !== natives && key !== 'config')
+      .map((key) => [key, typeof binding[key] === 'function' ? null : data(binding[key])])
+      .filter(([, value]) => value !== undefined));
+}
+
+const names = [
+  'async_context_frame', 'async_wrap', 'blob', 'block_list', 'buffer', 'builtins', 'cares_wrap', 'cjs_lexer',
+  'config', 'constants', 'contextify', 'credentials', 'crypto', 'encoding_binding', 'errors', 'fs', 'fs_dir',
+  'fs_event_wrap', 'heap_utils', 'http2', 'http_parser', 'icu', 'inspector', 'js_stream', 'js_udp_wrap',
+  'locks', 'messaging', 'mksnapshot', 'module_wrap', 'modules', 'options', 'os', 'performance', 'permission',
+  'pipe_wrap', 'process_methods', 'process_wrap', 'profiler', 'report', 'sea', 'serdes', 'signal_wrap',
+  'spawn_sync', 'stream_pipe', 'stream_wrap', 'string_decoder', 'symbols', 'task_queue', 'tcp_wrap',
+  'timers', 'tls_wrap', 'trace_events', 'tty_wrap', 'types', 'udp_wrap', 'url', 'url_pattern', 'util', 'uv',
+  'v8', 'wasi', 'wasm_web_api', 'watchdog', 'worker', 'zlib',
+];
+const bindings = Object.fromEntries(names.map((name) => [name, surface(internalBinding(name))]));
+
+const options = internalBinding('options');
+const info = options.getCLIOptionsInfo();
+const values = options.getCLIOptionsValues();
+const plain = (map) => (map instanceof Map ? [...map] : Object.entries(map));
+const withoutOurs = (entries) => entries.map(([name, value]) =>
+  [name, name === '--expose-internals' || name === '--warnings' ? name === '--warnings' : value]);
+
+const { privateSymbols } = internalBinding('util');
+const facts = {
+  bindings,
+  builtinCategories,
+  config,
+  options: {
+    values: withoutOurs(plain(values)),
+    valuesIsMap: values instanceof Map,
+    info: plain(info.options),
+    aliases: plain(info.aliases),
+    embedder: { ...options.getEmbedderOptions() },
+  },
+  privateSymbols: Object.keys(privateSymbols),
+  symbols: Object.entries(internalBinding('symbols')).map(([name, symbol]) => [name, symbol.description]),
+  errorMap: [...internalBinding('uv').getErrorMap()],
+  httpMethods: internalBinding('http_parser').methods,
+  process: {
+    version: process.version,
+    versions: { ...process.versions },
+    release: { ...process.release },
+    arch: process.arch,
+    platform: process.platform,
+    features: { ...process.features },
+  },
+};
+fs.writeFileSync(path.join(out, 'facts.json'), JSON.stringify(facts));

@@ -1,0 +1,56 @@
+//! Typed arrays whose memory JavaScript and native code share.
+//!
+//! An array is made once, under the name of a slot, and comes back from a snapshot with its contents.
+
+use std::cell::Cell;
+
+use crate::realm::Realm;
+
+/// A number type that a typed array can hold.
+pub trait Element: Copy + 'static {
+    /// Makes the typed array over `buffer`.
+    fn view<'s>(
+        scope: &v8::PinScope<'s, '_>,
+        buffer: v8::Local<'s, v8::ArrayBuffer>,
+        length: usize,
+    ) -> Option<v8::Local<'s, v8::Value>>;
+}
+
+macro_rules! element {
+    ($($number:ty => $array:ident),*) => {
+        $(impl Element for $number {
+            fn view<'s>(
+                scope: &v8::PinScope<'s, '_>,
+                buffer: v8::Local<'s, v8::ArrayBuffer>,
+                length: usize,
+            ) -> Option<v8::Local<'s, v8::Value>> {
+                v8::$array::new(scope, buffer, 0, length).map(Into::into)
+            }
+        })*
+    };
+}
+
+element!(u8 => Uint8Array, i32 => Int32Array, u32 => Uint32Array, f64 => Float64Array, i64 => BigInt64Array);
+
+/// Makes the array of slot `name`, all zero.
+pub fn create<'s, T: Element>(scope: &v8::PinScope<'s, '_>, name: &str, length: usize) -> v8::Local<'s, v8::Value> {
+    // A buffer of its own: a small array without one lives in the heap, where it moves.
+    let buffer = v8::ArrayBuffer::new(scope, length * size_of::<T>());
+    let array = T::view(scope, buffer, length).expect("the length is within V8's limits");
+    Realm::current().set_slot(scope, name, array);
+    array
+}
+
+/// The elements of the array of slot `name`; none before it is made.
+pub fn cells<'s, T: Element>(scope: &v8::PinScope<'s, '_>, name: &str) -> &'s [Cell<T>] {
+    let view: Option<v8::Local<v8::ArrayBufferView>> =
+        Realm::current().slot(scope, name).and_then(|value| value.try_into().ok());
+    let Some(view) = view else { return &[] };
+    let data = view.data().cast::<Cell<T>>();
+    if data.is_null() {
+        return &[];
+    }
+    // SAFETY: the view holds that many elements of the type that `create` made, and is kept alive by its slot;
+    // nothing detaches these buffers. `Cell` allows for JavaScript's writes.
+    unsafe { std::slice::from_raw_parts(data, view.byte_length() / size_of::<T>()) }
+}

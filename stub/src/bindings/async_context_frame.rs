@@ -1,0 +1,5 @@
+//! `internalBinding('async_context_frame')`.
+
+crate::room! {
+    name: "async_context_frame",
+}

@@ -1,0 +1,5 @@
+//! `internalBinding('blob')`.
+
+crate::room! {
+    name: "blob",
+}

@@ -1,0 +1,5 @@
+//! `internalBinding('buffer')`.
+
+crate::room! {
+    name: "buffer",
+}

@@ -1,0 +1,5 @@
+//! `internalBinding('builtins')`.
+
+crate::room! {
+    name: "builtins",
+}

@@ -1,0 +1,5 @@
+//! `internalBinding('cjs_lexer')`.
+
+crate::room! {
+    name: "cjs_lexer",
+}

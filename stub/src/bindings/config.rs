@@ -1,0 +1,5 @@
+//! `internalBinding('config')`.
+
+crate::room! {
+    name: "config",
+}

@@ -1,0 +1,5 @@
+//! `internalBinding('constants')`.
+
+crate::room! {
+    name: "constants",
+}

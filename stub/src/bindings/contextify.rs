@@ -1,0 +1,5 @@
+//! `internalBinding('contextify')`.
+
+crate::room! {
+    name: "contextify",
+}

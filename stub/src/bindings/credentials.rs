@@ -1,0 +1,5 @@
+//! `internalBinding('credentials')`.
+
+crate::room! {
+    name: "credentials",
+}

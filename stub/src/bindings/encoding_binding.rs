@@ -1,0 +1,5 @@
+//! `internalBinding('encoding_binding')`.
+
+crate::room! {
+    name: "encoding_binding",
+}

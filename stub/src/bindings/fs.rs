@@ -1,0 +1,5 @@
+//! `internalBinding('fs')`.
+
+crate::room! {
+    name: "fs",
+}

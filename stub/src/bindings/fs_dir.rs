@@ -1,0 +1,5 @@
+//! `internalBinding('fs_dir')`.
+
+crate::room! {
+    name: "fs_dir",
+}

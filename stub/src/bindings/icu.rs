@@ -1,0 +1,5 @@
+//! `internalBinding('icu')`.
+
+crate::room! {
+    name: "icu",
+}

@@ -1,0 +1,5 @@
+//! `internalBinding('messaging')`.
+
+crate::room! {
+    name: "messaging",
+}

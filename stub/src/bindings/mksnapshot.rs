@@ -1,0 +1,5 @@
+//! `internalBinding('mksnapshot')`.
+
+crate::room! {
+    name: "mksnapshot",
+}

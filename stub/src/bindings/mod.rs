@@ -1,0 +1,98 @@
+//! Node's bindings, one room each, named as `internalBinding` names them.
+
+pub mod async_context_frame;
+pub mod async_wrap;
+pub mod blob;
+pub mod buffer;
+pub mod builtins;
+pub mod cjs_lexer;
+pub mod config;
+pub mod constants;
+pub mod contextify;
+pub mod credentials;
+pub mod encoding_binding;
+pub mod errors;
+pub mod fs;
+pub mod fs_dir;
+pub mod fs_event_wrap;
+pub mod icu;
+pub mod messaging;
+pub mod mksnapshot;
+pub mod module_wrap;
+pub mod modules;
+pub mod options;
+pub mod os;
+pub mod performance;
+pub mod permission;
+pub mod pipe_wrap;
+pub mod process_methods;
+pub mod process_wrap;
+pub mod serdes;
+pub mod signal_wrap;
+pub mod spawn_sync;
+pub mod stream_wrap;
+pub mod string_decoder;
+pub mod symbols;
+pub mod task_queue;
+pub mod tcp_wrap;
+pub mod timers;
+pub mod trace_events;
+pub mod tty_wrap;
+pub mod types;
+pub mod url;
+pub mod util;
+pub mod uv;
+pub mod v8;
+pub mod wasm_web_api;
+pub mod worker;
+
+use crate::binding::Room;
+
+/// All rooms, in the order of the table of external references.
+pub static ROOMS: &[&Room] = &[
+    &async_context_frame::ROOM,
+    &async_wrap::ROOM,
+    &blob::ROOM,
+    &buffer::ROOM,
+    &builtins::ROOM,
+    &cjs_lexer::ROOM,
+    &config::ROOM,
+    &constants::ROOM,
+    &contextify::ROOM,
+    &credentials::ROOM,
+    &encoding_binding::ROOM,
+    &errors::ROOM,
+    &fs::ROOM,
+    &fs_dir::ROOM,
+    &fs_event_wrap::ROOM,
+    &icu::ROOM,
+    &messaging::ROOM,
+    &mksnapshot::ROOM,
+    &module_wrap::ROOM,
+    &modules::ROOM,
+    &options::ROOM,
+    &os::ROOM,
+    &performance::ROOM,
+    &permission::ROOM,
+    &pipe_wrap::ROOM,
+    &process_methods::ROOM,
+    &process_wrap::ROOM,
+    &serdes::ROOM,
+    &signal_wrap::ROOM,
+    &spawn_sync::ROOM,
+    &stream_wrap::ROOM,
+    &string_decoder::ROOM,
+    &symbols::ROOM,
+    &task_queue::ROOM,
+    &tcp_wrap::ROOM,
+    &timers::ROOM,
+    &trace_events::ROOM,
+    &tty_wrap::ROOM,
+    &types::ROOM,
+    &url::ROOM,
+    &util::ROOM,
+    &uv::ROOM,
+    &v8::ROOM,
+    &wasm_web_api::ROOM,
+    &worker::ROOM,
+];

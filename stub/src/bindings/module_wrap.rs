@@ -1,0 +1,5 @@
+//! `internalBinding('module_wrap')`.
+
+crate::room! {
+    name: "module_wrap",
+}

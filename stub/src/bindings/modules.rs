@@ -1,0 +1,5 @@
+//! `internalBinding('modules')`.
+
+crate::room! {
+    name: "modules",
+}

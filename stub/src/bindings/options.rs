@@ -1,0 +1,5 @@
+//! `internalBinding('options')`.
+
+crate::room! {
+    name: "options",
+}

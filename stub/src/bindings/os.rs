@@ -1,0 +1,5 @@
+//! `internalBinding('os')`.
+
+crate::room! {
+    name: "os",
+}

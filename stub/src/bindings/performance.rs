@@ -1,0 +1,5 @@
+//! `internalBinding('performance')`.
+
+crate::room! {
+    name: "performance",
+}

@@ -1,0 +1,5 @@
+//! `internalBinding('permission')`.
+
+crate::room! {
+    name: "permission",
+}

@@ -1,0 +1,5 @@
+//! `internalBinding('pipe_wrap')`.
+
+crate::room! {
+    name: "pipe_wrap",
+}

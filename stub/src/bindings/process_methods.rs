@@ -1,0 +1,5 @@
+//! `internalBinding('process_methods')`.
+
+crate::room! {
+    name: "process_methods",
+}

@@ -1,0 +1,5 @@
+//! `internalBinding('process_wrap')`.
+
+crate::room! {
+    name: "process_wrap",
+}

@@ -1,0 +1,5 @@
+//! `internalBinding('serdes')`.
+
+crate::room! {
+    name: "serdes",
+}

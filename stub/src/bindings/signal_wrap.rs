@@ -1,0 +1,5 @@
+//! `internalBinding('signal_wrap')`.
+
+crate::room! {
+    name: "signal_wrap",
+}

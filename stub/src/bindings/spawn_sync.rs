@@ -1,0 +1,5 @@
+//! `internalBinding('spawn_sync')`.
+
+crate::room! {
+    name: "spawn_sync",
+}

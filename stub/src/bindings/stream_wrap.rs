@@ -1,0 +1,5 @@
+//! `internalBinding('stream_wrap')`.
+
+crate::room! {
+    name: "stream_wrap",
+}

@@ -1,0 +1,5 @@
+//! `internalBinding('string_decoder')`.
+
+crate::room! {
+    name: "string_decoder",
+}

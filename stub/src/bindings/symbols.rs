@@ -1,0 +1,5 @@
+//! `internalBinding('symbols')`.
+
+crate::room! {
+    name: "symbols",
+}

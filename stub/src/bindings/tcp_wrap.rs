@@ -1,0 +1,5 @@
+//! `internalBinding('tcp_wrap')`.
+
+crate::room! {
+    name: "tcp_wrap",
+}

@@ -1,0 +1,141 @@
+//! `internalBinding('timers')`: the one timer and the one check handle under Node's timers.
+
+use std::cell::{Cell, RefCell};
+
+use v8::{FunctionCallbackArguments, Local, Object, PinScope, ReturnValue, Value};
+
+use crate::realm::Realm;
+use crate::uv::timers as uv_timers;
+use crate::wrap::AsyncIds;
+use crate::{aliased, bootstrap, callback, js};
+
+crate::room! {
+    name: "timers",
+    functions: {
+        pure "setupTimers" => setup_timers,
+        trap "getLibuvNow" => get_libuv_now,
+        trap "scheduleTimer" => schedule_timer,
+        trap "toggleTimerRef" => toggle_timer_ref,
+        trap "toggleImmediateRef" => toggle_immediate_ref,
+    },
+    setup: setup,
+}
+
+const PROCESS_IMMEDIATE: &str = "timers.processImmediate";
+const PROCESS_TIMERS: &str = "timers.processTimers";
+/// `[kCount, kRefCount, kHasOutstanding]`
+const IMMEDIATE_INFO: &str = "timers.immediateInfo";
+const TIMEOUT_INFO: &str = "timers.timeoutInfo";
+
+type NativeImmediate = fn(&mut PinScope);
+
+/// The time that timers count from, in the loop's milliseconds, and what native code put off.
+#[derive(Default)]
+struct State {
+    base: Cell<Option<u64>>,
+    native: RefCell<Vec<NativeImmediate>>,
+}
+
+fn setup<'s>(scope: &mut PinScope<'s, '_>, target: Local<'s, Object>) {
+    let immediate_info = aliased::create::<u32>(scope, IMMEDIATE_INFO, 3);
+    js::set(scope, target, "immediateInfo", immediate_info);
+    let timeout_info = aliased::create::<i32>(scope, TIMEOUT_INFO, 1);
+    js::set(scope, target, "timerInfo", timeout_info);
+    js::set(scope, target, "timeoutInfo", timeout_info);
+}
+
+/// Makes the loop's timer and check handles. Called once the loop may be used.
+pub fn start() {
+    uv_timers::start(on_timer, on_check);
+    Realm::current().room::<State>().base.set(Some(crate::uv::event_loop::now()));
+}
+
+fn now() -> f64 {
+    crate::uv::event_loop::update_time();
+    let base = Realm::current().room::<State>().base.get().unwrap_or_default();
+    (crate::uv::event_loop::now() - base) as f64
+}
+
+/// Runs `body` in the check phase of the loop, once, without keeping the loop alive for it.
+pub fn set_native_immediate(_: &PinScope, body: NativeImmediate) {
+    Realm::current().room::<State>().native.borrow_mut().push(body);
+}
+
+fn on_check() {
+    crate::realm::enter(|scope| {
+        let native = Realm::current().room::<State>().native.take();
+        for body in native {
+            body(scope);
+        }
+        let info = aliased::cells::<u32>(scope, IMMEDIATE_INFO);
+        if info[0].get() == 0 {
+            return;
+        }
+        let realm = Realm::current();
+        let function = realm.function(scope, PROCESS_IMMEDIATE);
+        let process = realm.object(scope, bootstrap::PROCESS);
+        let (Some(function), Some(process)) = (function, process) else { return };
+        loop {
+            callback::in_context(scope, process, AsyncIds::default(), None, |scope| {
+                function.call(scope, process.into(), &[])
+            });
+            // An immediate threw, and somebody handled it: the rest of the queue still has to run.
+            if info[2].get() == 0 {
+                break;
+            }
+        }
+        if info[1].get() == 0 {
+            uv_timers::keep_for_immediates(false);
+        }
+    });
+}
+
+fn on_timer() {
+    crate::realm::enter(|scope| {
+        let realm = Realm::current();
+        let function = realm.function(scope, PROCESS_TIMERS);
+        let process = realm.object(scope, bootstrap::PROCESS);
+        let (Some(function), Some(process)) = (function, process) else { return };
+        let next = loop {
+            let now = js::number(scope, now());
+            let next = callback::in_context(scope, process, AsyncIds::default(), None, |scope| {
+                function.call(scope, process.into(), &[now])
+            });
+            // A timer threw, and somebody handled it: run what is left of the lists.
+            if let Some(next) = next {
+                break next.number_value(scope).unwrap_or_default();
+            }
+        };
+        // Its absolute value is when the next timer is due; negative if no timer keeps the loop alive.
+        if next != 0.0 {
+            let duration = next.abs() - now();
+            uv_timers::schedule(duration.max(1.0) as u64);
+            uv_timers::keep_for_timers(next > 0.0);
+        }
+    });
+}
+
+type Args<'s> = FunctionCallbackArguments<'s>;
+type Return<'s> = ReturnValue<'s, Value>;
+
+fn setup_timers<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
+    let realm = Realm::current();
+    realm.set_slot(scope, PROCESS_IMMEDIATE, args.get(0));
+    realm.set_slot(scope, PROCESS_TIMERS, args.get(1));
+}
+
+fn get_libuv_now<'s>(_: &mut PinScope<'s, '_>, _: Args<'s>, mut rv: Return<'s>) {
+    rv.set_double(now());
+}
+
+fn schedule_timer<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
+    uv_timers::schedule(args.get(0).integer_value(scope).unwrap_or(1).max(1) as u64);
+}
+
+fn toggle_timer_ref<'s>(_: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
+    uv_timers::keep_for_timers(args.get(0).is_true());
+}
+
+fn toggle_immediate_ref<'s>(_: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
+    uv_timers::keep_for_immediates(args.get(0).is_true());
+}

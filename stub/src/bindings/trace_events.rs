@@ -1,0 +1,5 @@
+//! `internalBinding('trace_events')`.
+
+crate::room! {
+    name: "trace_events",
+}

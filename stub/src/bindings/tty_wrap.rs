@@ -1,0 +1,5 @@
+//! `internalBinding('tty_wrap')`.
+
+crate::room! {
+    name: "tty_wrap",
+}

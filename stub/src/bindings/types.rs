@@ -1,0 +1,5 @@
+//! `internalBinding('types')`.
+
+crate::room! {
+    name: "types",
+}

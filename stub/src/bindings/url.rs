@@ -1,0 +1,5 @@
+//! `internalBinding('url')`.
+
+crate::room! {
+    name: "url",
+}

@@ -1,0 +1,5 @@
+//! `internalBinding('util')`.
+
+crate::room! {
+    name: "util",
+}

@@ -1,0 +1,5 @@
+//! `internalBinding('uv')`.
+
+crate::room! {
+    name: "uv",
+}

@@ -1,0 +1,5 @@
+//! `internalBinding('v8')`.
+
+crate::room! {
+    name: "v8",
+}

@@ -1,0 +1,5 @@
+//! `internalBinding('worker')`.
+
+crate::room! {
+    name: "worker",
+}

@@ -1,0 +1,106 @@
+//! From native events into JavaScript: Node's `MakeCallback`.
+//!
+//! After the outermost callback the microtasks and `process.nextTick` run, as in Node's
+//! `InternalCallbackScope`.
+
+use crate::bindings::{async_wrap, task_queue};
+use crate::realm::Realm;
+use crate::wrap::{self, AsyncIds};
+use crate::{errors, js};
+
+/// Calls `object[method](...arguments)` in the object's asynchronous context. `None` when it threw: the
+/// exception has then been reported, and the process may be about to exit.
+pub fn method<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    object: v8::Local<'s, v8::Object>,
+    method: &str,
+    arguments: &[v8::Local<'s, v8::Value>],
+) -> Option<v8::Local<'s, v8::Value>> {
+    let callback = js::get(scope, object, method)?;
+    match v8::Local::<v8::Function>::try_from(callback) {
+        Ok(callback) => function(scope, object, callback, arguments),
+        Err(_) => Some(js::undefined(scope)),
+    }
+}
+
+/// Calls `callback` with `object` as `this`, in the object's asynchronous context.
+pub fn function<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    object: v8::Local<'s, v8::Object>,
+    callback: v8::Local<'s, v8::Function>,
+    arguments: &[v8::Local<'s, v8::Value>],
+) -> Option<v8::Local<'s, v8::Value>> {
+    let ids = wrap::async_ids(scope, object);
+    let frame = wrap::context_frame(scope, object);
+    in_context(scope, object, ids, frame, |scope| {
+        let trampoline = async_wrap::trampoline(scope);
+        match trampoline.filter(|_| async_wrap::uses_trampoline(scope)) {
+            Some(trampoline) => {
+                let mut all = vec![js::number(scope, ids.id), object.into(), callback.into()];
+                all.extend_from_slice(arguments);
+                trampoline.call(scope, object.into(), &all)
+            }
+            None => callback.call(scope, object.into(), arguments),
+        }
+    })
+}
+
+/// Runs `body` as a callback of `resource` with the identity `ids`. An exception that it leaves is
+/// reported as uncaught.
+pub fn in_context<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    resource: v8::Local<'s, v8::Object>,
+    ids: AsyncIds,
+    frame: Option<v8::Local<'s, v8::Value>>,
+    body: impl FnOnce(&mut v8::PinScope<'s, '_>) -> Option<v8::Local<'s, v8::Value>>,
+) -> Option<v8::Local<'s, v8::Value>> {
+    let realm = Realm::current();
+    let depth = realm.callback_depth.get();
+    realm.callback_depth.set(depth + 1);
+    let outer_frame = scope.get_continuation_preserved_embedder_data();
+    let frame = frame.unwrap_or_else(|| js::undefined(scope));
+    scope.set_continuation_preserved_embedder_data(frame);
+    async_wrap::push_context(scope, ids, resource);
+    let result = {
+        v8::tc_scope!(let caught, scope);
+        let result = body(caught);
+        match caught.exception() {
+            Some(exception) if !caught.has_terminated() => Err(Some((exception, caught.message()))),
+            _ => result.ok_or(None),
+        }
+    };
+    if let Err(Some((exception, message))) = result {
+        errors::trigger_uncaught(scope, exception, message, false);
+    }
+    async_wrap::pop_context(scope, ids.id);
+    scope.set_continuation_preserved_embedder_data(outer_frame);
+    if depth == 0 && !scope.is_execution_terminating() {
+        run_ticks(scope);
+    }
+    realm.callback_depth.set(depth);
+    result.ok()
+}
+
+/// Runs the microtasks, then what `process.nextTick` queued, if anything.
+pub fn run_ticks(scope: &mut v8::PinScope) {
+    if !task_queue::has_tick_scheduled(scope) {
+        scope.perform_microtask_checkpoint();
+    }
+    if !task_queue::has_tick_scheduled(scope) && !task_queue::has_rejection_to_warn(scope) {
+        return;
+    }
+    let realm = Realm::current();
+    let Some(tick) = realm.function(scope, task_queue::TICK_CALLBACK) else { return };
+    let Some(process) = realm.object(scope, crate::bootstrap::PROCESS) else { return };
+    let caught = {
+        v8::tc_scope!(let caught, scope);
+        tick.call(caught, process.into(), &[]);
+        match caught.exception() {
+            Some(exception) if !caught.has_terminated() => Some((exception, caught.message())),
+            _ => None,
+        }
+    };
+    if let Some((exception, message)) = caught {
+        errors::trigger_uncaught(scope, exception, message, false);
+    }
+}

@@ -1,0 +1,19 @@
+//! Kiln's runtime: V8, an event loop and the native half of Node's library.
+//!
+//! `bindings` has one room for each `internalBinding`; everything else here is what the rooms stand
+//! on. See ARCHITECTURE.md for the way through.
+
+pub mod aliased;
+pub mod binding;
+pub mod bindings;
+pub mod bootstrap;
+pub mod callback;
+pub mod errors;
+pub mod facts;
+pub mod js;
+pub mod library;
+pub mod realm;
+pub mod source;
+pub mod trap;
+pub mod uv;
+pub mod wrap;
