@@ -1,4 +1,132 @@
-//! Runs Node's bootstrap scripts over the bindings.
+//! Runs Node's bootstrap scripts over the bindings, while a snapshot is taken.
+//!
+//! The order is that of Node's `src/node_realm.cc`; each script says at its top what it expects.
+
+use v8::{Local, Object, PinScope, Value};
+
+use crate::bindings::{builtins, process_methods, symbols, util};
+use crate::realm::Realm;
+use crate::{aliased, binding, errors, facts, js, library};
 
 /// The slot of the `process` object.
 pub const PROCESS: &str = "bootstrap.process";
+/// The slot of what the per-context scripts export: `DOMException`, `emitMessage` and the like.
+pub const PER_CONTEXT_EXPORTS: &str = "bootstrap.per_context_exports";
+/// The slot of the primordials.
+pub const PRIMORDIALS: &str = "bootstrap.primordials";
+/// The shared array behind `process.exitCode`: `[kExiting, kExitCode, kHasExitCode]`.
+pub const EXIT_INFO: &str = "bootstrap.exit_info";
+/// The slot of the function that runs the program.
+pub const MAIN: &str = "bootstrap.main";
+
+const PER_CONTEXT: &[&str] =
+    &["internal/per_context/primordials", "internal/per_context/domexception", "internal/per_context/messageport"];
+
+const SCRIPTS: &[&str] = &[
+    "internal/bootstrap/node",
+    "internal/bootstrap/web/exposed-wildcard",
+    "internal/bootstrap/web/exposed-window-or-worker",
+    "internal/bootstrap/switches/is_main_thread",
+    "internal/bootstrap/switches/does_own_process_state",
+];
+
+/// Sets up Node's library in the scope's context. `None` with an exception pending when it fails.
+pub fn run<'s>(scope: &mut PinScope<'s, '_>) -> Option<()> {
+    let realm = Realm::current();
+    let exports = Object::new(scope);
+    let primordials = Object::new(scope);
+    let null = js::null(scope);
+    primordials.set_prototype(scope, null);
+    js::set(scope, exports, "primordials", primordials);
+    realm.set_slot(scope, PER_CONTEXT_EXPORTS, exports);
+    realm.set_slot(scope, PRIMORDIALS, primordials);
+    let private_symbols = util::private_symbols(scope);
+    let symbols = symbols::all(scope);
+    for id in PER_CONTEXT {
+        call(scope, id, &[exports.into(), primordials.into(), private_symbols.into(), symbols.into()])?;
+    }
+
+    let process = process_object(scope, private_symbols)?;
+    let get_linked = crate::function!(pure, "getLinkedBinding", get_linked_binding);
+    let get_internal = crate::function!(pure, "getInternalBinding", binding::get_internal_binding);
+    let loaders = Object::new(scope);
+    binding::define(scope, loaders, get_linked);
+    binding::define(scope, loaders, get_internal);
+    let get_linked = js::get(scope, loaders, "getLinkedBinding")?;
+    let get_internal = js::get(scope, loaders, "getInternalBinding")?;
+    call(scope, "internal/bootstrap/realm", &[process.into(), get_linked, get_internal, primordials.into()])?;
+
+    let require = realm.slot(scope, builtins::REQUIRE)?;
+    let internal_binding = realm.slot(scope, builtins::INTERNAL_BINDING)?;
+    let arguments = [process.into(), require, internal_binding, primordials.into()];
+    for id in SCRIPTS {
+        call(scope, id, &arguments)?;
+    }
+    let env = process_methods::env_proxy(scope)?;
+    js::set(scope, process, "env", env);
+    let main = builtins::compile(scope, "internal/main/run_main_module")?;
+    realm.set_slot(scope, MAIN, main);
+    Some(())
+}
+
+/// The external references of this file.
+pub fn references() -> impl Iterator<Item = v8::ExternalReference> {
+    use v8::MapFnTo as _;
+    [v8::ExternalReference { function: get_linked_binding.map_fn_to() }].into_iter()
+}
+
+fn call<'s>(scope: &mut PinScope<'s, '_>, id: &str, arguments: &[Local<'s, Value>]) -> Option<Local<'s, Value>> {
+    let function = builtins::compile(scope, id)?;
+    let undefined = js::undefined(scope);
+    function.call(scope, undefined, arguments)
+}
+
+/// The `process` object as it is before any script has seen it.
+fn process_object<'s>(scope: &mut PinScope<'s, '_>, private_symbols: Local<'s, Object>) -> Option<Local<'s, Object>> {
+    let template = v8::FunctionTemplate::new(scope, get_linked_binding);
+    template.set_class_name(js::name(scope, "process"));
+    let process = template.get_function(scope)?.new_instance(scope, &[])?;
+    Realm::current().set_slot(scope, PROCESS, process);
+    let exit_info = aliased::create::<i32>(scope, EXIT_INFO, 3);
+    let key = js::get(scope, private_symbols, "exit_info_private_symbol")?;
+    process.set(scope, key, exit_info);
+
+    let version = js::string(scope, library::VERSION);
+    let key = js::name(scope, "version");
+    process.define_own_property(scope, key.into(), version.into(), v8::PropertyAttribute::READ_ONLY);
+    let versions = facts::object(scope, &["process", "versions"])?;
+    freeze_each(scope, versions);
+    for name in ["versions", "release", "arch", "platform"] {
+        let value = facts::get(scope, &["process", name])?;
+        let key = js::name(scope, name);
+        process.define_own_property(scope, key.into(), value, v8::PropertyAttribute::READ_ONLY);
+    }
+    Some(process)
+}
+
+/// Makes every property of `object` read-only, as those of `process.versions` are.
+fn freeze_each<'s>(scope: &mut PinScope<'s, '_>, object: Local<'s, Object>) {
+    let Some(keys) = object.get_own_property_names(scope, Default::default()) else { return };
+    for index in 0..keys.length() {
+        let Some(key) = keys.get_index(scope, index) else { continue };
+        let value = object.get(scope, key);
+        if let (Some(value), Ok(key)) = (value, key.try_into()) {
+            object.define_own_property(scope, key, value, v8::PropertyAttribute::READ_ONLY);
+        }
+    }
+}
+
+/// `process._linkedBinding`: no embedder adds bindings. Also the constructor of `process`, which does
+/// nothing.
+fn get_linked_binding<'s>(
+    scope: &mut PinScope<'s, '_>,
+    args: v8::FunctionCallbackArguments<'s>,
+    _: v8::ReturnValue<'s, Value>,
+) {
+    if args.is_construct_call() {
+        return;
+    }
+    let name = args.get(0).to_rust_string_lossy(scope);
+    let message = format!("No such binding: {name}");
+    errors::throw_code(scope, errors::Kind::Error, "ERR_INVALID_MODULE", &message);
+}

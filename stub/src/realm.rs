@@ -5,7 +5,7 @@
 //! snapshot it is on.
 
 use std::any::{Any, TypeId};
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -18,7 +18,7 @@ use crate::wrap::Wraps;
 /// State of one isolate; [`Realm::current`] is that of the running thread.
 pub struct Realm {
     isolate: v8::UnsafeRawIsolatePtr,
-    context: OnceCell<v8::Global<v8::Context>>,
+    context: RefCell<Option<v8::Global<v8::Context>>>,
     slots: RefCell<HashMap<String, v8::Global<v8::Value>>>,
     rooms: RefCell<HashMap<TypeId, Rc<dyn Any>>>,
     /// Objects of native classes.
@@ -51,7 +51,7 @@ impl Realm {
         let realm = Rc::new(Realm {
             // SAFETY: the pointer is only used while the isolate lives; `uninstall` comes first.
             isolate: unsafe { isolate.as_raw_isolate_ptr() },
-            context: OnceCell::new(),
+            context: RefCell::default(),
             slots: RefCell::default(),
             rooms: RefCell::default(),
             wraps: Wraps::default(),
@@ -84,7 +84,7 @@ impl Realm {
 
     /// Sets the main context.
     pub fn set_context(&self, scope: &v8::PinScope, context: v8::Local<v8::Context>) {
-        let _ = self.context.set(v8::Global::new(scope, context));
+        *self.context.borrow_mut() = Some(v8::Global::new(scope, context));
     }
 
     /// Keeps `value` under `name`, across a snapshot too.
@@ -145,10 +145,11 @@ impl Realm {
         state.downcast().expect("states are kept by their type")
     }
 
-    /// Drops the native state of all rooms and the context's handle, before a snapshot.
-    pub fn forget(&mut self) {
+    /// Drops the native state of all rooms and objects, and the context's handle, before a snapshot.
+    pub fn forget(&self) {
         self.context.take();
         self.rooms.borrow_mut().clear();
+        self.wraps.clear();
     }
 }
 
@@ -158,7 +159,7 @@ pub fn enter<R>(body: impl FnOnce(&mut v8::PinScope) -> R) -> R {
     // SAFETY: the realm is uninstalled before its isolate is disposed of, and only its own thread
     // reaches it.
     let mut isolate = unsafe { v8::Isolate::from_raw_isolate_ptr(realm.isolate) };
-    let context = realm.context.get().expect("the context is set before anything runs").clone();
+    let context = realm.context.borrow().clone().expect("the context is set before anything runs");
     v8::scope_with_context!(let scope, &mut isolate, &context);
     body(scope)
 }

@@ -94,6 +94,13 @@ impl Source {
         Source { vtable: &raw const VTABLE.destructors[0], data: bytes.as_ptr(), length, wide }
     }
 
+    /// A source over UTF-16 code units.
+    pub fn wide(units: &'static [u16]) -> Self {
+        // SAFETY: the same memory, seen as bytes.
+        let bytes = unsafe { std::slice::from_raw_parts(units.as_ptr().cast(), 2 * units.len()) };
+        Source::new(bytes, true)
+    }
+
     /// What an external reference holds for this source.
     pub fn reference(&'static self) -> v8::ExternalReference {
         v8::ExternalReference { pointer: (&raw const *self).cast_mut().cast() }

@@ -1,5 +1,95 @@
-//! `internalBinding('builtins')`.
+//! `internalBinding('builtins')`: Node's library itself.
+
+use v8::{FunctionCallbackArguments, Local, Object, PinScope, ReturnValue, Value, script_compiler};
+
+use crate::realm::Realm;
+use crate::{errors, facts, js, library};
 
 crate::room! {
     name: "builtins",
+    functions: {
+        pure "compileFunction" => js_compile_function,
+        pure "setInternalLoaders" => set_internal_loaders,
+        pure "hasCachedBuiltins" => has_cached_builtins,
+        pure "getCacheUsage" => get_cache_usage,
+    },
+    setup: setup,
+}
+
+/// The slot of `internalBinding`.
+pub const INTERNAL_BINDING: &str = "builtins.internalBinding";
+/// The slot of the `require` that loads built-in modules.
+pub const REQUIRE: &str = "builtins.require";
+
+fn setup<'s>(scope: &mut PinScope<'s, '_>, target: Local<'s, Object>) {
+    let ids = js::strings(scope, library::ids());
+    js::set(scope, target, "builtinIds", ids);
+    for (name, path) in [("config", "config"), ("builtinCategories", "builtinCategories")] {
+        if let Some(value) = facts::get(scope, &[path]) {
+            js::set(scope, target, name, value);
+        }
+    }
+}
+
+/// The parameters of the function that a built-in module is compiled to, as Node's `BuiltinLoader` has them.
+fn parameters(id: &str) -> &'static [&'static str] {
+    if id == "internal/bootstrap/realm" {
+        &["process", "getLinkedBinding", "getInternalBinding", "primordials"]
+    } else if id.starts_with("internal/per_context/") {
+        &["exports", "primordials", "privateSymbols", "perIsolateSymbols"]
+    } else if id.starts_with("internal/main/") || id.starts_with("internal/bootstrap/") {
+        &["process", "require", "internalBinding", "primordials"]
+    } else {
+        &["exports", "require", "module", "process", "internalBinding", "primordials"]
+    }
+}
+
+/// Compiles the built-in module `id` to a function; `None` with an exception pending if there is none.
+pub fn compile<'s>(scope: &mut PinScope<'s, '_>, id: &str) -> Option<Local<'s, v8::Function>> {
+    let Some(position) = library::position(id) else {
+        errors::throw_error(scope, &format!("No such built-in module: {id}"));
+        return None;
+    };
+    let source = Realm::current().program.library.source(position).string(scope);
+    let resource = js::string(scope, &format!("node:{id}"));
+    let origin = v8::ScriptOrigin::new(scope, resource.into(), 0, 0, true, -1, None, false, false, false, None);
+    let mut source = script_compiler::Source::new(source, Some(&origin));
+    let parameters: Vec<_> = parameters(id).iter().map(|name| js::name(scope, name)).collect();
+    script_compiler::compile_function(
+        scope,
+        &mut source,
+        &parameters,
+        &[],
+        script_compiler::CompileOptions::NoCompileOptions,
+        script_compiler::NoCacheReason::NoReason,
+    )
+}
+
+type Args<'s> = FunctionCallbackArguments<'s>;
+type Return<'s> = ReturnValue<'s, Value>;
+
+fn js_compile_function<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
+    let id = args.get(0).to_rust_string_lossy(scope);
+    if let Some(function) = compile(scope, &id) {
+        rv.set(function.into());
+    }
+}
+
+fn set_internal_loaders<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
+    let realm = Realm::current();
+    realm.set_slot(scope, INTERNAL_BINDING, args.get(0));
+    realm.set_slot(scope, REQUIRE, args.get(1));
+}
+
+fn has_cached_builtins<'s>(_: &mut PinScope<'s, '_>, _: Args<'s>, mut rv: Return<'s>) {
+    rv.set_bool(true);
+}
+
+fn get_cache_usage<'s>(scope: &mut PinScope<'s, '_>, _: Args<'s>, mut rv: Return<'s>) {
+    let usage = Object::new(scope);
+    for name in ["compiledWithCache", "compiledWithoutCache", "compiledInSnapshot"] {
+        let none = v8::Array::new(scope, 0);
+        js::set(scope, usage, name, none);
+    }
+    rv.set(usage.into());
 }

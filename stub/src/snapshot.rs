@@ -1,0 +1,121 @@
+//! Taking V8's start-up snapshot of the program, and starting from it.
+
+use std::rc::Rc;
+
+use v8::PinScope;
+
+use crate::bindings::{self, contextify, errors, module_wrap, task_queue};
+use crate::realm::{Program, Realm};
+use crate::{binding, bootstrap};
+
+/// V8 flags of every isolate. They are the same when a snapshot is taken and when it is restored.
+const FLAGS: &str = "--no-verify-snapshot-checksum --no-freeze-flags-after-init";
+
+/// A failure to take a snapshot, as text for the person who builds.
+pub type Failure = String;
+
+/// Starts V8. Once for each process.
+pub fn initialize_v8() {
+    v8::V8::set_flags_from_string(FLAGS);
+    if v8::icu::set_common_data_78(deno_core_icudata::ICU_DATA).is_err() {
+        eprintln!("kiln: ICU does not take its data");
+    }
+    let platform = v8::new_default_platform(0, false).make_shared();
+    v8::V8::initialize_platform(platform);
+    v8::V8::initialize();
+}
+
+/// The table of external references: all callbacks, then all sources. Its order is the same on both sides
+/// of a snapshot because it is the same executable, and the index is the same.
+fn references(program: &'static Program, building: bool) -> Vec<v8::ExternalReference> {
+    binding::references()
+        .chain(bootstrap::references())
+        .chain(program.sources.iter().map(|source| source.reference()))
+        .chain(program.library.references(building))
+        .collect()
+}
+
+/// What a snapshot is kept as.
+pub struct Taken {
+    /// V8's blob.
+    pub blob: Vec<u8>,
+    /// The sources of Node's library that the blob refers to, see [`Library::pack`](crate::library::Library::pack).
+    pub library: Vec<u8>,
+}
+
+/// Sets up Node's library and the program's modules, compiled and not evaluated, and takes a snapshot of it.
+pub fn take(program: &'static Program) -> Result<Taken, Failure> {
+    let references = references(program, true);
+    program.library.reset_used();
+    let mut isolate = v8::Isolate::snapshot_creator(Some(references.into()), None);
+    prepare(&mut isolate);
+    let realm = Realm::install(&isolate, program, true);
+    {
+        v8::scope!(let scope, &mut isolate);
+        let context = v8::Context::new(scope, Default::default());
+        let scope = &mut v8::ContextScope::new(scope, context);
+        realm.set_context(scope, context);
+        fill(scope, program)?;
+        let slots = realm.take_slots(scope);
+        scope.add_context_data(context, slots);
+        scope.set_default_context(context);
+        realm.forget();
+    }
+    drop(realm);
+    Realm::uninstall();
+    let blob = isolate.create_blob(v8::FunctionCodeHandling::Keep).ok_or("V8 gave no snapshot")?;
+    Ok(Taken { blob: blob.to_vec(), library: program.library.pack() })
+}
+
+fn fill(scope: &mut PinScope, program: &'static Program) -> Result<(), Failure> {
+    v8::tc_scope!(let caught, scope);
+    if bootstrap::run(caught).is_none() {
+        let what = match (caught.stack_trace(), caught.exception()) {
+            (Some(stack), _) => stack.to_rust_string_lossy(caught),
+            (None, Some(exception)) => exception.to_rust_string_lossy(caught),
+            (None, None) => "no exception".to_owned(),
+        };
+        return Err(format!("Node's library could not be set up: {what}"));
+    }
+    let index = program.image.index().map_err(|damage| damage.to_string())?;
+    for (module, source) in index.modules.iter().zip(&program.sources) {
+        match module.format {
+            kiln_payload::ArchivedFormat::CommonJs => contextify::precompile(caught, &module.path, source),
+            kiln_payload::ArchivedFormat::Module => module_wrap::precompile(caught, &module.path, source),
+            kiln_payload::ArchivedFormat::Json => {}
+        }
+        // A module that can't be compiled throws when the program loads it, as under Node.
+        caught.reset();
+    }
+    Ok(())
+}
+
+/// An isolate with the program in it, ready to run.
+pub fn restore(program: &'static Program, blob: Vec<u8>) -> (v8::OwnedIsolate, Rc<Realm>) {
+    let params = v8::CreateParams::default()
+        .snapshot_blob(v8::StartupData::from(&*Vec::leak(blob)))
+        .external_references(references(program, false).into());
+    let mut isolate = v8::Isolate::new(params);
+    prepare(&mut isolate);
+    let realm = Realm::install(&isolate, program, false);
+    {
+        v8::scope!(let scope, &mut isolate);
+        let context = v8::Context::new(scope, Default::default());
+        let scope = &mut v8::ContextScope::new(scope, context);
+        realm.set_context(scope, context);
+        if let Ok(slots) = scope.get_context_data_from_snapshot_once::<v8::Array>(0) {
+            realm.restore_slots(scope, slots);
+        }
+        bindings::mksnapshot::restored(scope);
+    }
+    (isolate, realm)
+}
+
+/// What every isolate needs and no snapshot keeps.
+fn prepare(isolate: &mut v8::Isolate) {
+    isolate.set_microtasks_policy(v8::MicrotasksPolicy::Explicit);
+    isolate.set_capture_stack_trace_for_uncaught_exceptions(true, 10);
+    isolate.set_promise_reject_callback(task_queue::on_promise_reject);
+    errors::install(isolate);
+    module_wrap::install(isolate);
+}

@@ -1,0 +1,171 @@
+//! From the process's first line to its last.
+
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::path::Path;
+
+use kiln_payload::{Image, Seal, SectionId};
+
+use crate::library::Library;
+use crate::realm::{self, Program, Realm};
+use crate::source::Source;
+use crate::wrap::AsyncIds;
+use crate::{aliased, bindings, bootstrap, callback, js, snapshot, uv};
+
+/// The exit code of an executable that was cut short or altered: `EX_SOFTWARE` of `sysexits.h`.
+const DAMAGED: i32 = 70;
+
+/// Patched by the compiler, see [`Seal`].
+#[used]
+static SEAL: Seal = Seal::UNSEALED;
+
+/// Runs the executable: takes a snapshot if it is a build image, else the program.
+pub fn main() -> ! {
+    let image = match open() {
+        Ok(image) => image,
+        Err(message) => {
+            eprintln!("{message}");
+            std::process::exit(DAMAGED);
+        }
+    };
+    let code = match image.section(SectionId::Snapshot) {
+        None => take_snapshot(image),
+        Some(section) => match section.decode() {
+            Ok(blob) => run(image, blob.into_owned()),
+            Err(damage) => {
+                eprintln!("{damage}");
+                DAMAGED
+            }
+        },
+    };
+    bindings::errors::exit_process(code)
+}
+
+fn open() -> Result<Image, String> {
+    let file = File::open("/proc/self/exe").map_err(|error| format!("the executable can't read itself: {error}"))?;
+    // SAFETY: an executable that runs can't be written to (ETXTBSY), so the mapping does not change; it
+    // lives as long as the process.
+    let map = unsafe { memmap2::Mmap::map(file.as_raw_fd()) };
+    let map = map.map_err(|error| format!("the executable can't map itself: {error}"))?;
+    let bytes: &'static [u8] = Box::leak(Box::new(map));
+    Image::open(bytes, &SEAL).map_err(|damage| damage.to_string())
+}
+
+fn program(image: Image, library: Option<&'static [u8]>) -> Result<&'static Program, String> {
+    let index = image.index().map_err(|damage| damage.to_string())?;
+    let sources: Result<Vec<Source>, _> = index
+        .modules
+        .iter()
+        .map(|module| {
+            Ok(match image.source(&module.text)? {
+                kiln_payload::Source::Latin1(bytes) => Source::new(bytes, false),
+                kiln_payload::Source::Wide(units) => Source::wide(units),
+            })
+        })
+        .collect();
+    let sources = sources.map_err(|damage: kiln_payload::Damage| damage.to_string())?;
+    Ok(Box::leak(Box::new(Program { image, sources, library: Library::new(library) })))
+}
+
+/// `IMAGE --kiln-snapshot BLOB LIBRARY`: writes the two files.
+fn take_snapshot(image: Image) -> i32 {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let [_, _, blob, library] = &arguments[..] else {
+        eprintln!("this is an unfinished executable: build it again");
+        return DAMAGED;
+    };
+    snapshot::initialize_v8();
+    let result = program(image, None).and_then(snapshot::take).and_then(|taken| {
+        let write = |path: &Path, bytes: &[u8]| {
+            std::fs::write(path, bytes).map_err(|error| format!("cannot write {}: {error}", path.display()))
+        };
+        write(blob.as_ref(), &taken.blob)?;
+        write(library.as_ref(), &taken.library)
+    });
+    match result {
+        Ok(()) => 0,
+        Err(message) => {
+            eprintln!("{message}");
+            1
+        }
+    }
+}
+
+fn run(image: Image, blob: Vec<u8>) -> i32 {
+    let library = image.section(SectionId::Library).map(|section| section.bytes);
+    let program = match program(image, library) {
+        Ok(program) => program,
+        Err(message) => {
+            eprintln!("{message}");
+            return DAMAGED;
+        }
+    };
+    uv::process::prepare();
+    snapshot::initialize_v8();
+    let (isolate, _realm) = snapshot::restore(program, blob);
+    bindings::timers::start();
+    realm::enter(run_main);
+    let code = spin();
+    // The process ends here: tearing the heap down would only take time.
+    std::mem::forget(isolate);
+    code
+}
+
+fn run_main(scope: &mut v8::PinScope) {
+    let realm = Realm::current();
+    let slots = [
+        bootstrap::MAIN,
+        bootstrap::PROCESS,
+        bindings::builtins::REQUIRE,
+        bindings::builtins::INTERNAL_BINDING,
+        bootstrap::PRIMORDIALS,
+    ];
+    let values: Option<Vec<_>> = slots.iter().map(|slot| realm.slot(scope, slot)).collect();
+    let Some(values) = values else { return };
+    let Ok(main) = v8::Local::<v8::Function>::try_from(values[0]) else { return };
+    let resource = v8::Object::new(scope);
+    // Node's main script runs in the asynchronous context 1.
+    let ids = AsyncIds { id: 1.0, trigger: 0.0 };
+    callback::in_context(scope, resource, ids, None, |scope| {
+        let undefined = js::undefined(scope);
+        main.call(scope, undefined, &values[1..])
+    });
+}
+
+/// Runs the event loop until nothing is left to do. Returns the exit code.
+fn spin() -> i32 {
+    loop {
+        if uv::event_loop::run() {
+            continue;
+        }
+        realm::enter(|scope| emit(scope, "beforeExit", 0));
+        if !uv::event_loop::alive() {
+            break;
+        }
+    }
+    realm::enter(|scope| {
+        let unsettled = bindings::module_wrap::has_unsettled_entry(scope);
+        let code = if unsettled { 13 } else { 0 };
+        aliased::cells::<i32>(scope, bootstrap::EXIT_INFO)[0].set(1);
+        emit(scope, "exit", code);
+        let code = exit_code(scope).unwrap_or(code);
+        if unsettled && code == 13 {
+            bindings::module_wrap::report_unsettled_entry(scope);
+        }
+        code
+    })
+}
+
+/// `process.exitCode`, if the program set it.
+pub fn exit_code(scope: &v8::PinScope) -> Option<i32> {
+    let info = aliased::cells::<i32>(scope, bootstrap::EXIT_INFO);
+    (info[2].get() != 0).then(|| info[1].get())
+}
+
+/// `process.emit(event, exit code)`.
+fn emit(scope: &mut v8::PinScope, event: &str, default_code: i32) {
+    let Some(process) = Realm::current().object(scope, bootstrap::PROCESS) else { return };
+    let event = js::string(scope, event);
+    let code = js::integer(scope, exit_code(scope).unwrap_or(default_code));
+    callback::method(scope, process, "emit", &[event.into(), code]);
+}
