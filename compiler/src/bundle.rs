@@ -1,0 +1,189 @@
+//! The second step: every file's place under the virtual root, and the payload's sections.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Component, Path, PathBuf};
+
+use kiln_payload::{DirEntry, Encoding, File, Index, Map, Module, Node, Text, VIRTUAL_ROOT};
+
+use crate::diagnostic::{Diagnostic, Diagnostics, display, reason};
+use crate::graph::resolve::{EdgeKind, Target};
+use crate::graph::{self, ModuleGraph};
+
+/// Files are compressed once and decompressed at most once a run.
+const ZSTD_LEVEL: i32 = 12;
+
+/// What the stub is handed: the payload without a snapshot.
+#[derive(Debug)]
+pub struct Bundle {
+    /// Says what is where.
+    pub index: Index,
+    /// The Text section.
+    pub text: Vec<u8>,
+    /// The Files section.
+    pub files: Vec<u8>,
+}
+
+impl Bundle {
+    /// How many modules there are.
+    pub fn modules(&self) -> usize {
+        self.index.modules.len()
+    }
+
+    /// How many files there are, modules included.
+    pub fn files(&self) -> usize {
+        self.index.nodes.values().filter(|node| matches!(node, Node::File(_))).count()
+    }
+}
+
+/// Lays out the program.
+pub fn lay_out(graph: &ModuleGraph) -> Result<Bundle, Diagnostics> {
+    let (root, files) = root_and_files(graph);
+    let root = Root(root);
+    let mut text = Vec::new();
+    let mut stored = Vec::new();
+    let mut index = Index { entry: root.virtual_path(&graph.entry).unwrap_or_default(), ..Index::default() };
+    let mut nodes = BTreeMap::new();
+
+    for (path, module) in &graph.modules {
+        let Some(virtual_path) = root.virtual_path(path) else { continue };
+        let id =
+            u32::try_from(index.modules.len()).map_err(|_| Diagnostic::error("the program has too many modules"))?;
+        let encoding = if module.source.as_bytes() == module.bytes { Encoding::Text } else { Encoding::Plain };
+        let mut file = store(&module.bytes, encoding, &mut stored);
+        file.executable = is_executable(path);
+        file.module = Some(id);
+        nodes.insert(virtual_path.clone(), Node::File(file));
+        index.modules.push(lay_out_module(module, virtual_path, &root, &mut text));
+    }
+    for path in files.iter().filter(|path| !graph.modules.contains_key(*path)) {
+        let Some(virtual_path) = root.virtual_path(path) else { continue };
+        let bytes = fs::read(path).map_err(|error| {
+            Diagnostic::error(format!("cannot read \"{}\": {}", display(path), reason(&error)))
+                .help("the program reads this file, so it has to be embedded")
+        })?;
+        let mut file = store(&bytes, Encoding::Plain, &mut stored);
+        file.executable = is_executable(path);
+        nodes.insert(virtual_path, Node::File(file));
+    }
+    index.nodes = with_folders(nodes);
+    Ok(Bundle { index, text, files: stored })
+}
+
+/// The folder that becomes the virtual root, and the files to embed: each package.json up to there among them.
+fn root_and_files(graph: &ModuleGraph) -> (PathBuf, BTreeSet<PathBuf>) {
+    let mut files = graph.files.clone();
+    let everything = graph.modules.keys().chain(&files);
+    let root = everything.filter_map(|path| path.parent()).map(Path::to_path_buf).reduce(|a, b| common(&a, &b));
+    let root = above_node_modules(root.unwrap_or_else(|| PathBuf::from("/")));
+
+    let folders: BTreeSet<&Path> = graph
+        .modules
+        .keys()
+        .flat_map(|path| path.ancestors().skip(1))
+        .filter(|folder| folder.starts_with(&root))
+        .collect();
+    let manifests = folders.into_iter().map(|folder| folder.join("package.json")).filter(|path| path.is_file());
+    files.extend(manifests);
+    (root, files)
+}
+
+fn common(a: &Path, b: &Path) -> PathBuf {
+    a.components().zip(b.components()).take_while(|(a, b)| a == b).map(|(a, _)| a).collect()
+}
+
+/// Programs look for `/node_modules/` in paths, so the root is never inside.
+fn above_node_modules(path: PathBuf) -> PathBuf {
+    let outermost = path.components().position(|part| part == Component::Normal("node_modules".as_ref()));
+    match outermost {
+        Some(position) => path.components().take(position).collect(),
+        None => path,
+    }
+}
+
+/// The real folder that the virtual root stands for.
+struct Root(PathBuf);
+
+impl Root {
+    fn virtual_path(&self, path: &Path) -> Option<String> {
+        let relative = path.strip_prefix(&self.0).ok()?;
+        Some(format!("{VIRTUAL_ROOT}/{}", relative.to_string_lossy()))
+    }
+}
+
+fn lay_out_module(module: &graph::Module, path: String, root: &Root, text: &mut Vec<u8>) -> Module {
+    let (mut requires, mut imports) = (Map::default(), Map::default());
+    for ((kind, specifier), target) in &module.edges {
+        let target = match target {
+            Target::Builtin(name) => name.clone(),
+            Target::File { path, suffix } => match root.virtual_path(path) {
+                Some(path) => path + suffix,
+                None => continue,
+            },
+            Target::Elsewhere => continue,
+        };
+        match kind {
+            EdgeKind::Require => requires.insert(specifier.clone(), target),
+            EdgeKind::Import => imports.insert(specifier.clone(), target),
+        };
+    }
+    Module { path, format: module.format, text: append_text(&module.source, text), requires, imports }
+}
+
+/// Puts a source into the Text section as V8 wants it: one byte for each character where that is possible.
+fn append_text(source: &str, text: &mut Vec<u8>) -> Text {
+    text.resize(text.len().next_multiple_of(8), 0);
+    let offset = text.len() as u64;
+    let latin1 = source.chars().all(|character| character <= '\u{ff}');
+    if latin1 {
+        // The test above has shown that nothing is cut off.
+        text.extend(source.chars().map(|character| character as u8));
+        Text { offset, len: text.len() as u64 - offset, wide: false }
+    } else {
+        text.extend(source.encode_utf16().flat_map(u16::to_le_bytes));
+        Text { offset, len: (text.len() as u64 - offset) / 2, wide: true }
+    }
+}
+
+/// Puts a file into the Files section, compressed if that pays.
+fn store(bytes: &[u8], encoding: Encoding, section: &mut Vec<u8>) -> File {
+    let offset = section.len() as u64;
+    let len = bytes.len() as u64;
+    let mut file = File { offset, stored_len: 0, len, encoding, executable: false, module: None };
+    if encoding == Encoding::Text {
+        return File { offset: 0, ..file };
+    }
+    match zstd::bulk::compress(bytes, ZSTD_LEVEL) {
+        Ok(compressed) if compressed.len() < bytes.len() / 8 * 7 => {
+            file.encoding = Encoding::Zstd;
+            section.extend(compressed);
+        }
+        _ => section.extend(bytes),
+    }
+    file.stored_len = section.len() as u64 - offset;
+    file
+}
+
+fn is_executable(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o111 != 0)
+}
+
+/// Adds the folders that the files lie in, up to the root.
+fn with_folders(files: BTreeMap<String, Node>) -> Map<Node> {
+    let mut folders: BTreeMap<String, BTreeSet<DirEntry>> = BTreeMap::from([(VIRTUAL_ROOT.into(), BTreeSet::new())]);
+    for path in files.keys() {
+        let (mut path, mut is_dir) = (path.as_str(), false);
+        while path != VIRTUAL_ROOT
+            && let Some((parent, name)) = path.rsplit_once('/')
+        {
+            let entries = folders.entry(parent.into()).or_default();
+            if !entries.insert(DirEntry { name: name.into(), is_dir }) {
+                break;
+            }
+            (path, is_dir) = (parent, true);
+        }
+    }
+    let folders = folders.into_iter().map(|(path, entries)| (path, Node::Directory(entries.into_iter().collect())));
+    files.into_iter().chain(folders).collect()
+}

@@ -1,0 +1,127 @@
+//! From the paths that a module makes to the files that are there.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use walkdir::{DirEntry, WalkDir};
+
+use crate::diagnostic::{Diagnostic, display};
+use crate::scan::{PathUse, Pattern, Purpose};
+
+/// A folder with more than this is hardly what the program wants with it.
+const MOST_FILES: usize = 2000;
+const MOST_BYTES: u64 = 64 << 20;
+
+/// The files that the user asked for.
+pub fn included(globs: &[String]) -> Result<BTreeSet<PathBuf>, Diagnostic> {
+    let mut files = BTreeSet::new();
+    for pattern in globs {
+        let paths = glob::glob(pattern).map_err(|error| {
+            Diagnostic::error(format!("--include \"{pattern}\" is not a glob: {}", error.msg))
+                .help("* stands for part of a name, ** for any folders, ? for one character")
+        })?;
+        let before = files.len();
+        for path in paths.flatten() {
+            let wanted = WalkDir::new(&path).follow_links(true).into_iter().flatten();
+            files.extend(
+                wanted.filter(|entry| entry.file_type().is_file()).filter_map(|entry| entry.path().canonicalize().ok()),
+            );
+        }
+        if files.len() == before {
+            return Err(Diagnostic::error(format!("--include \"{pattern}\" matches no file"))
+                .help("the pattern is relative to the working directory"));
+        }
+    }
+    Ok(files)
+}
+
+/// The files that `used` may mean in a module that lies in `directory`, in the package at `package_root`.
+pub fn find(used: &PathUse, directory: &Path, package_root: Option<&Path>) -> Result<Vec<PathBuf>, Diagnostic> {
+    let Pattern { prefix, tail, .. } = &used.pattern;
+    let place = Place { directory, package_root };
+    match tail {
+        None => {
+            let path = Path::new(prefix);
+            let Ok(metadata) = fs::metadata(path) else { return Ok(Vec::new()) };
+            if metadata.is_file() {
+                return Ok(path.canonicalize().into_iter().collect());
+            }
+            let is_named = !place.is_above(path) && path.file_name().is_some_and(|name| name != "node_modules");
+            if !metadata.is_dir() || !(is_named || (used.purpose == Purpose::List && place.is_own(path))) {
+                return Ok(Vec::new());
+            }
+            below(path, &place, |_| true)
+        }
+        Some(tail) => {
+            let (folder, _) = prefix.rsplit_once('/').unwrap_or(("", prefix));
+            let folder = Path::new(folder);
+            if !folder.is_dir() || (place.is_above(folder) && !place.is_own(folder)) {
+                return Ok(Vec::new());
+            }
+            let loads = matches!(used.purpose, Purpose::Require | Purpose::Import);
+            below(folder, &place, |path| {
+                let Some(path) = path.to_str() else { return false };
+                let ends = |suffix: &str| path.ends_with(&format!("{tail}{suffix}"));
+                // `require` puts the extension there by itself.
+                let matches = ends("") || (loads && [".js", ".cjs", ".json", ".node"].into_iter().any(ends));
+                path.starts_with(prefix.as_str()) && matches && (!loads || is_loadable(path))
+            })
+        }
+    }
+}
+
+/// The wanted files in a folder, without what is installed or versioned there.
+fn below(folder: &Path, place: &Place, wanted: impl Fn(&Path) -> bool) -> Result<Vec<PathBuf>, Diagnostic> {
+    let is_root = place.is_own(folder);
+    // Where no package.json says that a folder is the program's, only what lies right beside the module is.
+    let depth = if is_root && place.package_root.is_none() { 1 } else { usize::MAX };
+    let enters = |entry: &DirEntry| {
+        let name = entry.file_name().to_string_lossy();
+        let hidden = is_root && entry.depth() == 1 && name.starts_with('.');
+        entry.depth() == 0 || !(hidden || [".git", ".hg", ".svn", "node_modules"].contains(&&*name))
+    };
+    let walk = WalkDir::new(folder).follow_links(true).max_depth(depth).sort_by_file_name();
+    let mut files = Vec::new();
+    let mut bytes = 0;
+    for entry in walk.into_iter().filter_entry(enters).flatten() {
+        if !entry.file_type().is_file() || !wanted(entry.path()) {
+            continue;
+        }
+        bytes += entry.metadata().map_or(0, |metadata| metadata.len());
+        files.extend(entry.path().canonicalize());
+        if files.len() > MOST_FILES || bytes > MOST_BYTES {
+            let message = format!("the folder \"{}\" is too big to be embedded unasked", display(folder));
+            return Err(Diagnostic::warning(message)
+                .help(format!("name what the program reads there: --include \"{}/…\"", display(folder))));
+        }
+    }
+    Ok(files)
+}
+
+/// Where a module lies.
+struct Place<'a> {
+    directory: &'a Path,
+    package_root: Option<&'a Path>,
+}
+
+impl Place<'_> {
+    /// A folder that the module lies in: it names all of a program, and more.
+    fn is_above(&self, folder: &Path) -> bool {
+        self.directory.starts_with(folder)
+    }
+
+    /// A folder that the module lies in, and that still belongs to its package.
+    fn is_own(&self, folder: &Path) -> bool {
+        self.is_above(folder) && folder.starts_with(self.package_root.unwrap_or(self.directory))
+    }
+}
+
+fn is_loadable(path: &str) -> bool {
+    has_extension(Path::new(path), &["js", "mjs", "cjs", "json", "node"])
+}
+
+/// Whether a file's extension is one of `extensions`.
+pub fn has_extension(path: &Path, extensions: &[&str]) -> bool {
+    path.extension().is_some_and(|extension| extensions.iter().any(|known| extension == *known))
+}

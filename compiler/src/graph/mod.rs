@@ -1,0 +1,52 @@
+//! The first step: every module that the program can reach, and the files that it reads from beside itself.
+
+pub mod entry;
+mod files;
+pub mod package;
+mod problems;
+pub mod resolve;
+#[cfg(test)]
+pub mod testing;
+mod walk;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use kiln_payload::Format;
+
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use resolve::{EdgeKind, Target};
+
+/// The program.
+#[derive(Debug)]
+pub struct ModuleGraph {
+    /// The real path of the module that runs first.
+    pub entry: PathBuf,
+    /// The modules by their real paths.
+    pub modules: BTreeMap<PathBuf, Module>,
+    /// The real paths of other files to embed, each package.json among them.
+    pub files: BTreeSet<PathBuf>,
+    /// What the user should know.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// A module.
+#[derive(Debug)]
+pub struct Module {
+    /// What kind it is.
+    pub format: Format,
+    /// The file's bytes.
+    pub bytes: Vec<u8>,
+    /// Its text, without a byte order mark.
+    pub source: Arc<str>,
+    /// Where its specifiers lead.
+    pub edges: BTreeMap<(EdgeKind, String), Target>,
+}
+
+/// Builds the graph of the program that starts at `entry`, a real path.
+pub fn build(entry: &Path, include: &[String]) -> Result<ModuleGraph, Diagnostics> {
+    let included = files::included(include)?;
+    let walk = walk::walk(entry, included)?;
+    problems::judge(walk)
+}

@@ -1,0 +1,109 @@
+//! Telling what ends a build from what the program may never notice.
+//!
+//! Node fails at once where a static import, or a module reached by nothing but static imports, is broken: so does
+//! the build. Whatever is loaded on the way, Node only misses when it gets there: a warning.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use super::resolve::Target;
+use super::walk::{Failure, Visited, Walk};
+use super::{Module, ModuleGraph};
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity, display, reason};
+use crate::scan::ReferenceKind;
+
+/// Turns what was found into the graph, or into the errors that stand in its way.
+pub fn judge(walk: Walk) -> Result<ModuleGraph, Diagnostics> {
+    let Walk { entry, modules, files, mut warnings } = walk;
+    let certain = reached(&entry, &modules, |kind| kind == ReferenceKind::Import);
+    let possible = reached(&entry, &modules, |_| true);
+
+    let mut errors = Vec::new();
+    for (path, visited) in &modules {
+        let mut problems = Vec::new();
+        problems.extend(visited.failure.as_ref().map(|failure| failed(path, visited, failure)));
+        problems.extend(unresolved(path, visited));
+        for (is_fatal, mut problem) in problems {
+            if is_fatal && certain.contains(path.as_path()) {
+                errors.push(problem);
+            } else if possible.contains(path.as_path()) {
+                problem.severity = Severity::Warning;
+                warnings.push(problem);
+            }
+        }
+    }
+    if !errors.is_empty() {
+        return Err(Diagnostics(errors));
+    }
+
+    let modules = modules
+        .into_iter()
+        // What could not even be read is not there at run time either.
+        .filter(|(_, visited)| !matches!(visited.failure, Some(Failure::Unreadable(_))))
+        .map(|(path, visited)| (path, into_module(visited)))
+        .collect();
+    Ok(ModuleGraph { entry, modules, files, warnings })
+}
+
+/// The modules that the entry reaches over references of certain kinds.
+fn reached<'m>(
+    entry: &'m Path,
+    modules: &'m BTreeMap<PathBuf, Visited>,
+    follows: impl Fn(ReferenceKind) -> bool,
+) -> HashSet<&'m Path> {
+    let mut reached = HashSet::from([entry]);
+    let mut open = vec![entry];
+    while let Some(visited) = open.pop().and_then(|path| modules.get(path)) {
+        for (reference, target) in &visited.references {
+            if let Ok(Target::File { path, .. }) = target
+                && follows(reference.kind)
+                && reached.insert(path)
+            {
+                open.push(path);
+            }
+        }
+    }
+    reached
+}
+
+fn failed(path: &Path, visited: &Visited, failure: &Failure) -> (bool, Diagnostic) {
+    let problem = match failure {
+        Failure::Unreadable(error) => {
+            Diagnostic::error(format!("cannot read \"{}\": {}", display(path), reason(error)))
+        }
+        Failure::Syntax(error) => Diagnostic::error(&error.message).at(path, &visited.source, error.span.clone()),
+        Failure::TypeScript => {
+            Diagnostic::error(format!("\"{}\" is TypeScript, which Kiln cannot compile yet", display(path)))
+                .help("compile it to JavaScript first")
+        }
+    };
+    (true, problem)
+}
+
+fn unresolved<'v>(path: &'v Path, visited: &'v Visited) -> impl Iterator<Item = (bool, Diagnostic)> + 'v {
+    visited.references.iter().filter_map(move |(reference, target)| {
+        let help = target.as_ref().err()?;
+        let silent = reference.guarded || reference.kind == ReferenceKind::ImportResolve;
+        let is_fatal = reference.kind == ReferenceKind::Import;
+        if silent && !is_fatal {
+            return None;
+        }
+        let problem = Diagnostic::error(format!("cannot find \"{}\"", reference.specifier))
+            .at(path, &visited.source, reference.span.clone())
+            .help(help);
+        Some((is_fatal, problem))
+    })
+}
+
+fn into_module(visited: Visited) -> Module {
+    let mut edges = BTreeMap::new();
+    for (reference, target) in visited.references {
+        match target {
+            Ok(Target::Elsewhere) | Err(_) => {}
+            Ok(target) => {
+                edges.insert((reference.kind.edge(), reference.specifier), target);
+            }
+        }
+    }
+    Module { format: visited.format, bytes: visited.bytes, source: visited.source, edges }
+}

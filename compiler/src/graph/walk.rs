@@ -1,0 +1,225 @@
+//! Reading the program's modules, in parallel: each is read, parsed and resolved once, and asks for the next.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fs;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use kiln_payload::Format;
+use rayon::Scope;
+
+use super::files;
+use super::package::{ModuleType, Packages};
+use super::resolve::{EdgeKind, Resolver, Target};
+use crate::diagnostic::Diagnostic;
+use crate::scan::{self, Declared, Pattern, Purpose, Reference, ReferenceKind, Scan, SyntaxError};
+
+/// Parsers recurse as deep as the source is nested, and generated sources are nested deeply. This is address space,
+/// not memory.
+const STACK: usize = 256 << 20;
+
+/// All that was found.
+pub struct Walk {
+    pub entry: PathBuf,
+    pub modules: BTreeMap<PathBuf, Visited>,
+    pub files: BTreeSet<PathBuf>,
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// A module, with whatever is wrong with it.
+pub struct Visited {
+    pub format: Format,
+    pub bytes: Vec<u8>,
+    pub source: Arc<str>,
+    pub references: Vec<(Reference, Result<Target, String>)>,
+    pub failure: Option<Failure>,
+}
+
+/// Why nothing is known of a module but its bytes.
+pub enum Failure {
+    Unreadable(io::Error),
+    Syntax(SyntaxError),
+    TypeScript,
+}
+
+/// Walks the graph from the entry and from the files that the user asked for.
+pub fn walk(entry: &Path, included: BTreeSet<PathBuf>) -> Result<Walk, Diagnostic> {
+    let walker = Walker::default();
+    let pool = rayon::ThreadPoolBuilder::new()
+        .stack_size(STACK)
+        .build()
+        .map_err(|error| Diagnostic::error(format!("cannot start threads: {error}")))?;
+    pool.scope(|scope| {
+        walker.module(scope, entry.to_path_buf());
+        for path in included {
+            walker.file(scope, path);
+        }
+    });
+    let Found { modules, mut files, mut warnings, .. } =
+        walker.found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    warnings.sort_by(|a, b| a.message.cmp(&b.message));
+    files.retain(|path| !modules.contains_key(path));
+    Ok(Walk { entry: entry.to_path_buf(), modules, files, warnings })
+}
+
+#[derive(Default)]
+struct Walker {
+    resolver: Resolver,
+    packages: Packages,
+    found: Mutex<Found>,
+}
+
+#[derive(Default)]
+struct Found {
+    claimed: HashSet<PathBuf>,
+    modules: BTreeMap<PathBuf, Visited>,
+    files: BTreeSet<PathBuf>,
+    warnings: Vec<Diagnostic>,
+}
+
+impl Walker {
+    fn found(&self) -> MutexGuard<'_, Found> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Visits a module, unless somebody already does.
+    fn module<'s>(&'s self, scope: &Scope<'s>, path: PathBuf) {
+        if self.found().claimed.insert(path.clone()) {
+            scope.spawn(move |scope| {
+                let visited = self.visit(scope, &path);
+                self.found().modules.insert(path, visited);
+            });
+        }
+    }
+
+    /// Embeds a file, as a module too if its name says that it is one.
+    fn file<'s>(&'s self, scope: &Scope<'s>, path: PathBuf) {
+        if is_script(&path) {
+            self.module(scope, path);
+        } else {
+            self.found().files.insert(path);
+        }
+    }
+
+    fn visit<'s>(&'s self, scope: &Scope<'s>, path: &Path) -> Visited {
+        let bytes = match fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(error) => return Visited::failed(Format::CommonJs, Vec::new(), "".into(), Failure::Unreadable(error)),
+        };
+        let source: Arc<str> = String::from_utf8_lossy(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes)).into();
+        let package = self.packages.of(path);
+        if let Some(package) = &package {
+            self.found().files.insert(package.directory.join("package.json"));
+        }
+        let declared = match path.extension().and_then(|extension| extension.to_str()) {
+            Some("json") => return Visited::new(Format::Json, bytes, source),
+            Some("ts" | "mts" | "cts" | "tsx") => {
+                return Visited::failed(Format::CommonJs, bytes, source, Failure::TypeScript);
+            }
+            Some("mjs") => Declared::Module,
+            Some("js") | None => match package.as_ref().and_then(|package| package.module_type) {
+                Some(ModuleType::Module) => Declared::Module,
+                Some(ModuleType::CommonJs) => Declared::CommonJs,
+                None => Declared::Neither,
+            },
+            _ => Declared::CommonJs,
+        };
+        // A fault of the parser is no fault of the program: V8 may well read what the parser cannot.
+        let (format, scanned) = catch_unwind(AssertUnwindSafe(|| scan::scan(&source, path, declared)))
+            .unwrap_or_else(|_| (guess(declared), Ok(Scan::default())));
+        let scan = match scanned {
+            Ok(scan) => scan,
+            Err(error) => return Visited::failed(format, bytes, source, Failure::Syntax(error)),
+        };
+
+        let directory = path.parent().unwrap_or(path);
+        let mut visited = Visited::new(format, bytes, source);
+        for reference in scan.references {
+            let resolution = self.resolver.resolve(directory, &reference.specifier, reference.kind.edge());
+            if let Ok(Target::File { path, .. }) = &resolution {
+                self.follow(scope, path.clone(), reference.kind.edge());
+            }
+            visited.references.push((reference, resolution));
+        }
+        let package_root = package.as_ref().map(|package| package.directory.as_path());
+        for used in scan.paths {
+            let load = match used.purpose {
+                Purpose::Require => Some(EdgeKind::Require),
+                Purpose::Import => Some(EdgeKind::Import),
+                _ => None,
+            };
+            if let (Some(kind), Pattern { prefix, tail: None, .. }) = (load, &used.pattern) {
+                if let Ok(Target::File { path, .. }) = self.resolver.resolve(directory, prefix, kind) {
+                    self.follow(scope, path, kind);
+                }
+                continue;
+            }
+            match files::find(&used, directory, package_root) {
+                Ok(paths) => {
+                    let whole = used.pattern.tail.is_none() && paths.len() == 1;
+                    for path in paths {
+                        match load {
+                            Some(kind) => self.follow(scope, path, kind),
+                            // A script that is named by its path is there to be run, by a worker or a child process.
+                            _ if whole => self.file(scope, path),
+                            _ => {
+                                self.found().files.insert(path);
+                            }
+                        }
+                    }
+                }
+                Err(problem) => {
+                    let warning = problem.at(path, &visited.source, used.span);
+                    self.found().warnings.push(warning);
+                }
+            }
+        }
+        visited
+    }
+
+    /// Goes on to what an edge leads to: a module, unless the loader has no use for such a file.
+    fn follow<'s>(&'s self, scope: &Scope<'s>, path: PathBuf, kind: EdgeKind) {
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        let is_module = match extension {
+            Some("node" | "wasm") => false,
+            Some("js" | "mjs" | "cjs" | "json" | "ts" | "mts" | "cts" | "tsx") | None => true,
+            // `require` takes anything else for JavaScript; `import` refuses it.
+            Some(_) => kind == EdgeKind::Require,
+        };
+        if is_module {
+            self.module(scope, path);
+        } else {
+            self.found().files.insert(path);
+        }
+    }
+}
+
+impl Visited {
+    fn new(format: Format, bytes: Vec<u8>, source: Arc<str>) -> Self {
+        Self { format, bytes, source, references: Vec::new(), failure: None }
+    }
+
+    fn failed(format: Format, bytes: Vec<u8>, source: Arc<str>, failure: Failure) -> Self {
+        Self { failure: Some(failure), ..Self::new(format, bytes, source) }
+    }
+}
+
+impl ReferenceKind {
+    /// The rules by which it resolves.
+    pub fn edge(self) -> EdgeKind {
+        match self {
+            Self::Import | Self::DynamicImport | Self::ImportResolve => EdgeKind::Import,
+            Self::Require | Self::RequireResolve => EdgeKind::Require,
+        }
+    }
+}
+
+fn is_script(path: &Path) -> bool {
+    files::has_extension(path, &["js", "mjs", "cjs"])
+}
+
+fn guess(declared: Declared) -> Format {
+    if declared == Declared::Module { Format::Module } else { Format::CommonJs }
+}

@@ -1,0 +1,74 @@
+//! Kiln's compiler: from an entry to one executable.
+//!
+//! A build goes one way, and each step takes one value and returns the next:
+//!
+//! ```text
+//! entry ─▶ graph ─▶ bundle ─▶ snapshot ─▶ executable
+//! ```
+//!
+//! - [`graph`] reads and parses every module that the program can reach, once, and resolves what each asks for.
+//! - [`bundle`] gives every file its place under the virtual root and lays out the payload.
+//! - [`snapshot`] runs the stub with that payload, so that V8 takes a snapshot of the program.
+//! - [`executable`] composes the file and puts it in its place.
+
+pub mod bundle;
+pub mod diagnostic;
+pub mod executable;
+pub mod graph;
+mod scan;
+pub mod snapshot;
+
+use std::path::{Path, PathBuf};
+
+pub use diagnostic::{Diagnostic, Diagnostics, Severity};
+use graph::entry;
+
+/// What to build.
+#[derive(Debug, Clone, Default)]
+pub struct BuildOptions {
+    /// A file, or a package's folder.
+    pub entry: PathBuf,
+    /// Where the executable goes. Without it, it is named after the package or the file, in the working directory.
+    pub output: Option<PathBuf>,
+    /// Globs, relative to the working directory, of files to embed beside those that analysis finds.
+    pub include: Vec<String>,
+}
+
+/// What was built.
+#[derive(Debug, Clone)]
+pub struct Built {
+    /// The executable.
+    pub output: PathBuf,
+    /// Its size in bytes.
+    pub size: u64,
+    /// How many modules it holds.
+    pub modules: usize,
+    /// How many other files it holds.
+    pub files: usize,
+}
+
+/// Builds one executable from a project. Warnings go to `report` as they are found.
+pub fn build(options: &BuildOptions, stub: &[u8], report: &mut dyn FnMut(&Diagnostic)) -> Result<Built, Diagnostics> {
+    let entry = entry::find(&options.entry)?;
+    let output = options.output.clone().unwrap_or_else(|| PathBuf::from(&entry.name));
+    let output = executable::check_output(&output)?;
+
+    let graph = graph::build(&entry.path, &options.include)?;
+    graph.warnings.iter().for_each(report);
+    refuse_to_overwrite(&graph, &output)?;
+
+    let bundle = bundle::lay_out(&graph)?;
+    let snapshot = snapshot::take(stub, &bundle)?;
+    let size = executable::write(stub, &bundle, &snapshot, &output)?;
+
+    Ok(Built { output, size, modules: bundle.modules(), files: bundle.files() - bundle.modules() })
+}
+
+/// `kiln build app` in the folder of a script called `app` must not replace the script.
+fn refuse_to_overwrite(graph: &graph::ModuleGraph, output: &Path) -> Result<(), Diagnostic> {
+    if graph.modules.contains_key(output) || graph.files.contains(output) {
+        let message = format!("the executable would overwrite \"{}\"", diagnostic::display(output));
+        return Err(Diagnostic::error(message).help("this file is part of the program: choose another name with -o"));
+    }
+    Ok(())
+}

@@ -1,0 +1,104 @@
+//! Reading one module: what kind it is, what it asks for, and which files it will want.
+//!
+//! Nothing here touches the disk or knows of other modules.
+
+mod parse;
+mod value;
+mod visit;
+
+use std::ops::Range;
+use std::path::Path;
+
+use kiln_payload::Format;
+
+pub use value::Pattern;
+
+/// What a module's source says.
+#[derive(Debug, Clone, Default)]
+pub struct Scan {
+    /// What it asks for by name.
+    pub references: Vec<Reference>,
+    /// The paths that it makes from its own place.
+    pub paths: Vec<PathUse>,
+}
+
+/// A specifier in a module.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference {
+    /// The specifier.
+    pub specifier: String,
+    /// What it stands in.
+    pub kind: ReferenceKind,
+    /// Where it stands.
+    pub span: Range<usize>,
+    /// Whether the program is prepared for a failure.
+    pub guarded: bool,
+}
+
+/// What a specifier stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ReferenceKind {
+    /// `import … from` or `export … from`.
+    Import,
+    /// `import()`.
+    DynamicImport,
+    /// `import.meta.resolve()`.
+    ImportResolve,
+    /// `require()`.
+    Require,
+    /// `require.resolve()`.
+    RequireResolve,
+}
+
+/// A path that a module makes from its own place, such as `path.join(__dirname, "templates", name)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathUse {
+    /// The path.
+    pub pattern: Pattern,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// Where it stands.
+    pub span: Range<usize>,
+}
+
+/// What a path is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Purpose {
+    /// Nobody can tell.
+    Unknown,
+    /// It is the argument of a function that lists a folder.
+    List,
+    /// It is the argument of `require` or `require.resolve`.
+    Require,
+    /// It is the argument of `import()`.
+    Import,
+}
+
+/// What a file's name and package say about its format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Declared {
+    /// A .cjs, or `"type": "commonjs"`.
+    CommonJs,
+    /// An .mjs, or `"type": "module"`.
+    Module,
+    /// Nothing: the source decides.
+    Neither,
+}
+
+/// Why a source cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SyntaxError {
+    /// What is wrong.
+    pub message: String,
+    /// Where.
+    pub span: Range<usize>,
+}
+
+/// Reads a module's source. The format is known even if there is a syntax error.
+pub fn scan(source: &str, path: &Path, declared: Declared) -> (Format, Result<Scan, SyntaxError>) {
+    let (format, program) = parse::parse(source, declared);
+    (format, program.map(|program| visit::visit(program, format, path)))
+}
+
+#[cfg(test)]
+mod tests;

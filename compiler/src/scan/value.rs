@@ -1,0 +1,409 @@
+//! What an expression is worth, as far as a reader can tell: paths made from a module's own place, and the
+//! functions that make them.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use kiln_payload::Format;
+use percent_encoding::percent_decode_str;
+use swc_common::SyntaxContext;
+use swc_ecma_ast::{
+    AssignExpr, AssignOp, AssignTarget, BinaryOp, CallExpr, Callee, Expr, ExprOrSpread, Id, Ident, ImportDecl,
+    ImportSpecifier, Lit, MemberExpr, MemberProp, MetaPropKind, ModuleExportName, NewExpr, ObjectPatProp, Pat,
+    PropName, SimpleAssignTarget, Tpl, UpdateExpr, VarDeclarator,
+};
+use swc_ecma_visit::{Visit, VisitWith};
+
+/// A string of which the beginning, and perhaps the end, is known.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Pattern {
+    /// How it begins.
+    pub prefix: String,
+    /// How it ends, after a middle that is not known. `None` if the prefix is all.
+    pub tail: Option<String>,
+    /// Whether it is a path that begins at the module's own place.
+    pub anchored: bool,
+}
+
+impl Pattern {
+    fn text(text: impl Into<String>) -> Self {
+        Self { prefix: text.into(), ..Self::default() }
+    }
+
+    fn anything() -> Self {
+        Self { tail: Some(String::new()), ..Self::default() }
+    }
+
+    fn then(mut self, next: Pattern) -> Self {
+        match (&mut self.tail, next.tail) {
+            (None, tail) => {
+                self.prefix.push_str(&next.prefix);
+                self.tail = tail;
+            }
+            (Some(mine), None) => mine.push_str(&next.prefix),
+            (Some(mine), Some(tail)) => *mine = tail,
+        }
+        self
+    }
+
+    /// Resolves `.` and `..` as far as the path is known.
+    fn normalize(mut self) -> Self {
+        if self.tail.is_none() {
+            self.prefix = normalize(&self.prefix);
+        } else {
+            let (folder, name) = self.prefix.rsplit_once('/').unwrap_or(("", &self.prefix));
+            self.prefix = format!("{}/{name}", normalize(folder).trim_end_matches('/'));
+            // What follows may climb back out of the unknown part.
+            self.tail = self.tail.filter(|tail| !tail.contains("..")).or(Some(String::new()));
+        }
+        self
+    }
+
+    /// A relative path, seen from a folder.
+    pub fn relative_to(mut self, directory: &str) -> Self {
+        self.prefix = format!("{directory}/{}", self.prefix);
+        Self { anchored: true, ..self.normalize() }
+    }
+
+    fn parent(mut self) -> Option<Self> {
+        if self.tail.is_some() {
+            return None;
+        }
+        self.prefix = match self.prefix.trim_end_matches('/').rsplit_once('/') {
+            Some(("", _)) | None => "/".into(),
+            Some((parent, _)) => parent.into(),
+        };
+        Some(self)
+    }
+}
+
+fn normalize(path: &str) -> String {
+    let mut parts = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    format!("/{}", parts.join("/"))
+}
+
+/// What an expression is worth.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// A string, or a file's URL, which counts as its path.
+    Text(Pattern),
+    /// One of Node's modules, without `node:`.
+    Builtin(String),
+    /// A function of one of Node's modules.
+    Function(String, String),
+    /// A `require` for this module.
+    Require,
+}
+
+/// The bindings of a module whose worth is known.
+pub struct Values {
+    known: HashMap<Id, Value>,
+    assigned: HashMap<Id, u32>,
+    unresolved: SyntaxContext,
+    format: Format,
+    file: String,
+}
+
+impl Values {
+    pub fn new(path: &Path, format: Format, unresolved: SyntaxContext) -> Self {
+        let file = path.to_string_lossy().into_owned();
+        Self { known: HashMap::new(), assigned: HashMap::new(), unresolved, format, file }
+    }
+
+    fn here(&self) -> Pattern {
+        Pattern { prefix: self.file.clone(), tail: None, anchored: true }
+    }
+
+    /// Whether `ident` is the global, or the parameter of CommonJS, of that name.
+    pub fn is_free(&self, ident: &Ident, name: &str) -> bool {
+        ident.ctxt == self.unresolved && ident.sym == name
+    }
+
+    /// What `expr` is worth.
+    pub fn of(&self, expr: &Expr) -> Option<Value> {
+        match expr {
+            Expr::Lit(Lit::Str(text)) => Some(Value::Text(Pattern::text(text.value.to_string_lossy()))),
+            Expr::Ident(ident) => self.of_ident(ident),
+            Expr::Paren(paren) => self.of(&paren.expr),
+            // `(0, path_1.join)(…)`
+            Expr::Seq(sequence) => self.of(sequence.exprs.last()?),
+            Expr::Tpl(template) => Some(Value::Text(self.of_template(template))),
+            Expr::Bin(binary) if binary.op == BinaryOp::Add => {
+                let left = self.text(&binary.left).unwrap_or_else(Pattern::anything);
+                let right = self.text(&binary.right).unwrap_or_else(Pattern::anything);
+                Some(Value::Text(left.then(right)))
+            }
+            Expr::Member(member) => self.of_member(member),
+            Expr::Call(call) => self.of_call(call),
+            Expr::New(new) => self.of_new(new),
+            Expr::Await(wait) => self.of(&wait.arg),
+            _ => None,
+        }
+    }
+
+    /// The string that `expr` is worth.
+    pub fn text(&self, expr: &Expr) -> Option<Pattern> {
+        match self.of(expr)? {
+            Value::Text(pattern) => Some(pattern),
+            _ => None,
+        }
+    }
+
+    /// The path from the module's own place that `expr` is worth.
+    pub fn path(&self, expr: &Expr) -> Option<Pattern> {
+        // Most expressions are none. A long concatenation is looked at once for each of its parts, so look only at
+        // how it begins before putting it together.
+        let mut first = expr;
+        loop {
+            first = match first {
+                Expr::Bin(binary) if binary.op == BinaryOp::Add => &binary.left,
+                Expr::Tpl(template) => template.exprs.first()?,
+                Expr::Paren(paren) => &paren.expr,
+                Expr::Ident(_) | Expr::Member(_) | Expr::Call(_) | Expr::New(_) | Expr::Await(_) => break,
+                _ => return None,
+            }
+        }
+        if !std::ptr::eq(first, expr) {
+            self.text(first).filter(|pattern| pattern.anchored)?;
+        }
+        self.text(expr).filter(|pattern| pattern.anchored)
+    }
+
+    fn of_ident(&self, ident: &Ident) -> Option<Value> {
+        if ident.ctxt != self.unresolved {
+            return self.known.get(&ident.to_id()).cloned();
+        }
+        match (&*ident.sym, self.format) {
+            ("__filename", Format::CommonJs) => Some(Value::Text(self.here())),
+            ("__dirname", Format::CommonJs) => self.here().parent().map(Value::Text),
+            ("require", Format::CommonJs) => Some(Value::Require),
+            ("process", _) => Some(Value::Builtin("process".into())),
+            _ => None,
+        }
+    }
+
+    fn of_template(&self, template: &Tpl) -> Pattern {
+        let mut pattern = Pattern::default();
+        for (position, quasi) in template.quasis.iter().enumerate() {
+            let text = quasi.cooked.as_ref().map(|text| text.to_string_lossy().into_owned()).unwrap_or_default();
+            let anchored = pattern.anchored;
+            pattern = pattern.then(Pattern::text(text));
+            pattern.anchored = anchored;
+            if let Some(expr) = template.exprs.get(position) {
+                let next = self.text(expr).unwrap_or_else(Pattern::anything);
+                let anchored = pattern.anchored || (pattern.prefix.is_empty() && position == 0 && next.anchored);
+                pattern = pattern.then(next);
+                pattern.anchored = anchored;
+            }
+        }
+        pattern
+    }
+
+    fn of_member(&self, member: &MemberExpr) -> Option<Value> {
+        let MemberProp::Ident(property) = &member.prop else { return None };
+        let name = &*property.sym;
+        if let Expr::MetaProp(meta) = &*member.obj {
+            if meta.kind != MetaPropKind::ImportMeta {
+                return None;
+            }
+            return match name {
+                "url" | "filename" => Some(Value::Text(self.here())),
+                "dirname" => self.here().parent().map(Value::Text),
+                _ => None,
+            };
+        }
+        if let Expr::Ident(object) = &*member.obj
+            && self.is_free(object, "module")
+            && self.format == Format::CommonJs
+        {
+            return match name {
+                "require" => Some(Value::Require),
+                "filename" => Some(Value::Text(self.here())),
+                "path" => self.here().parent().map(Value::Text),
+                _ => None,
+            };
+        }
+        match self.of(&member.obj)? {
+            Value::Builtin(module) => Some(match name {
+                // An interop helper's namespace, and the variants that are the same thing here.
+                "default" | "posix" => Value::Builtin(module),
+                "promises" if module == "fs" => Value::Builtin(module),
+                _ => Value::Function(module, name.into()),
+            }),
+            Value::Text(text) if text.anchored && matches!(name, "pathname" | "href") => Some(Value::Text(text)),
+            _ => None,
+        }
+    }
+
+    fn of_call(&self, call: &CallExpr) -> Option<Value> {
+        let Callee::Expr(callee) = &call.callee else { return None };
+        let first = call.args.first().filter(|arg| arg.spread.is_none()).map(|arg| &*arg.expr);
+        // `__importDefault(require("path"))` and its many cousins
+        if let Expr::Ident(helper) = &**callee
+            && ["interop", "import", "toESM", "toModule"].iter().any(|part| helper.sym.contains(part))
+            && let Some(Value::Builtin(module)) = first.and_then(|first| self.of(first))
+        {
+            return Some(Value::Builtin(module));
+        }
+        match self.of(callee)? {
+            Value::Require => builtin(&self.text(first?)?),
+            Value::Function(module, function) => match (module.as_str(), function.as_str()) {
+                ("path", "join" | "resolve") => self.joined(&call.args, function == "resolve"),
+                ("path", "normalize") => self.text(first?).map(Pattern::normalize).map(Value::Text),
+                ("path", "dirname") => self.text(first?)?.parent().map(Value::Text),
+                ("url", "fileURLToPath" | "pathToFileURL") => self.of(first?),
+                ("module", "createRequire") => (self.text(first?)? == self.here()).then_some(Value::Require),
+                ("process", "getBuiltinModule") => builtin(&self.text(first?)?),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    fn joined(&self, args: &[ExprOrSpread], resolve: bool) -> Option<Value> {
+        let mut joined = Pattern::default();
+        for (position, arg) in args.iter().enumerate() {
+            let text = if arg.spread.is_some() { None } else { self.text(&arg.expr) };
+            let text = text.unwrap_or_else(Pattern::anything);
+            if position == 0 || (resolve && text.prefix.starts_with('/')) {
+                joined = text;
+            } else {
+                let anchored = joined.anchored;
+                joined = joined.then(Pattern::text("/")).then(text);
+                joined.anchored = anchored;
+            }
+        }
+        joined.anchored.then(|| Value::Text(joined.normalize()))
+    }
+
+    /// `new URL("./x", import.meta.url)`
+    fn of_new(&self, new: &NewExpr) -> Option<Value> {
+        let Expr::Ident(class) = &*new.callee else { return None };
+        let is_url = self.is_free(class, "URL")
+            || matches!(self.of_ident(class), Some(Value::Function(module, name)) if module == "url" && name == "URL");
+        let args = new.args.as_deref().unwrap_or_default();
+        let [relative, base] = args else { return None };
+        let base = self.text(&base.expr).filter(|base| is_url && base.anchored && base.tail.is_none())?;
+        let mut relative = self.text(&relative.expr).unwrap_or_else(Pattern::anything);
+        if relative.prefix.contains(':') || relative.prefix.starts_with('/') {
+            return None;
+        }
+        if relative.tail.is_none() {
+            let path = relative.prefix.split(['?', '#']).next().unwrap_or_default();
+            relative.prefix = percent_decode_str(path).decode_utf8_lossy().into_owned();
+        }
+        let folder = match base.prefix.rsplit_once('/') {
+            Some((folder, _)) => Pattern { prefix: format!("{folder}/"), ..base.clone() },
+            None => return None,
+        };
+        Some(Value::Text(Pattern { anchored: true, ..folder.then(relative).normalize() }))
+    }
+
+    fn bind(&mut self, id: Id, value: Option<Value>) {
+        let times = self.assigned.entry(id.clone()).or_default();
+        *times += 1;
+        match value {
+            Some(value) if *times == 1 => {
+                self.known.insert(id, value);
+            }
+            _ => {
+                self.known.remove(&id);
+            }
+        }
+    }
+
+    fn bind_pattern(&mut self, pattern: &Pat, value: Option<Value>) {
+        match pattern {
+            Pat::Ident(ident) => self.bind(ident.to_id(), value),
+            Pat::Object(object) => {
+                for property in &object.props {
+                    let member = |name: &str| match &value {
+                        Some(Value::Builtin(module)) => Some(Value::Function(module.clone(), name.into())),
+                        _ => None,
+                    };
+                    match property {
+                        ObjectPatProp::Assign(assign) => {
+                            let value = member(&assign.key.sym);
+                            self.bind(assign.key.to_id(), value);
+                        }
+                        ObjectPatProp::KeyValue(pair) => {
+                            let value = match &pair.key {
+                                PropName::Ident(key) => member(&key.sym),
+                                _ => None,
+                            };
+                            self.bind_pattern(&pair.value, value);
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The one of Node's modules that a specifier names.
+fn builtin(specifier: &Pattern) -> Option<Value> {
+    if specifier.tail.is_some() || specifier.anchored {
+        return None;
+    }
+    let name = specifier.prefix.strip_prefix("node:").unwrap_or(&specifier.prefix);
+    let name = match name {
+        "fs" | "fs/promises" | "fs-extra" | "graceful-fs" => "fs",
+        "path" | "path/posix" => "path",
+        "url" | "module" | "process" => name,
+        _ => return None,
+    };
+    Some(Value::Builtin(name.into()))
+}
+
+/// Collects bindings in the order of the source, so that one can be made of those before it.
+impl Visit for Values {
+    fn visit_import_decl(&mut self, import: &ImportDecl) {
+        let Some(Value::Builtin(module)) = builtin(&Pattern::text(import.src.value.to_string_lossy())) else { return };
+        for specifier in &import.specifiers {
+            let value = match specifier {
+                ImportSpecifier::Named(named) => match &named.imported {
+                    Some(ModuleExportName::Ident(name)) if name.sym == "default" => Value::Builtin(module.clone()),
+                    Some(ModuleExportName::Ident(name)) => Value::Function(module.clone(), name.sym.to_string()),
+                    None if matches!(&*named.local.sym, "posix" | "promises") => Value::Builtin(module.clone()),
+                    None => Value::Function(module.clone(), named.local.sym.to_string()),
+                    _ => continue,
+                },
+                _ => Value::Builtin(module.clone()),
+            };
+            self.bind(specifier.local().to_id(), Some(value));
+        }
+    }
+
+    fn visit_var_declarator(&mut self, declarator: &VarDeclarator) {
+        declarator.visit_children_with(self);
+        if let Some(init) = &declarator.init {
+            let value = self.of(init);
+            self.bind_pattern(&declarator.name, value);
+        }
+    }
+
+    fn visit_assign_expr(&mut self, assign: &AssignExpr) {
+        assign.visit_children_with(self);
+        if let AssignTarget::Simple(SimpleAssignTarget::Ident(target)) = &assign.left {
+            let value = if assign.op == AssignOp::Assign { self.of(&assign.right) } else { None };
+            self.bind(target.to_id(), value);
+        }
+    }
+
+    fn visit_update_expr(&mut self, update: &UpdateExpr) {
+        if let Expr::Ident(target) = &*update.arg {
+            self.bind(target.to_id(), None);
+        }
+    }
+}

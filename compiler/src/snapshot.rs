@@ -1,0 +1,108 @@
+//! The third step: the stub that ships runs with the program and has V8 take a snapshot of it.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, Write};
+use std::os::fd::{AsRawFd, FromRawFd};
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use kiln_payload::{ImageWriter, SectionId};
+
+use crate::bundle::Bundle;
+use crate::diagnostic::{Diagnostic, reason};
+
+/// What the stub made.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// V8's blob.
+    pub blob: Vec<u8>,
+    /// The sources of Node's library that the blob refers to.
+    pub library: Vec<u8>,
+}
+
+/// Runs `stub` with `bundle` to take the snapshot.
+pub fn take(stub: &[u8], bundle: &Bundle) -> Result<Snapshot, Diagnostic> {
+    let failed = |error: io::Error| Diagnostic::error(format!("cannot take the snapshot: {}", reason(&error)));
+    let mut image = Scratch::new(c"kiln-image").map_err(failed)?;
+    let mut blob = Scratch::new(c"kiln-snapshot").map_err(failed)?;
+    let mut library = Scratch::new(c"kiln-library").map_err(failed)?;
+    write_image(stub, bundle, &mut image.file)?;
+
+    let output = Command::new(image.path())
+        .arg("--kiln-snapshot")
+        .args([blob.path(), library.path()])
+        // Nothing of this machine may find its way into the snapshot.
+        .env_clear()
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .output()
+        .map_err(failed)?;
+    if !output.status.success() {
+        return Err(explain(&output));
+    }
+    Ok(Snapshot { blob: blob.read().map_err(failed)?, library: library.read().map_err(failed)? })
+}
+
+/// Writes the build image: an executable that is whole but for the snapshot, which tells it to take one.
+fn write_image(stub: &[u8], bundle: &Bundle, out: &mut File) -> Result<(), Diagnostic> {
+    let index = bundle.index.to_bytes();
+    let mut image = writer(stub)?;
+    image.plain(SectionId::Index, &index).plain(SectionId::Text, &bundle.text).plain(SectionId::Files, &bundle.files);
+    let mut buffered = io::BufWriter::with_capacity(1 << 20, out);
+    image
+        .write(&mut buffered)
+        .and_then(|_| buffered.flush())
+        .map_err(|error| Diagnostic::error(format!("cannot take the snapshot: {}", reason(&error))))
+}
+
+/// Begins an executable.
+pub fn writer(stub: &[u8]) -> Result<ImageWriter<'_>, Diagnostic> {
+    ImageWriter::new(stub).map_err(|error| {
+        Diagnostic::error(format!("Kiln's runtime cannot be used: {error}"))
+            .help("is KILN_STUB set to something else than a bare stub?")
+    })
+}
+
+/// What went wrong in the stub, in its own words.
+fn explain(output: &std::process::Output) -> Diagnostic {
+    let said = String::from_utf8_lossy(&output.stderr);
+    let how = match (output.status.code(), output.status.signal()) {
+        (Some(code), _) => format!("it exited with code {code}"),
+        (None, Some(signal)) => format!("it was killed by signal {signal}"),
+        (None, None) => "it did not finish".into(),
+    };
+    let diagnostic = Diagnostic::error(format!("cannot take a snapshot of the program: {how}"));
+    match said.trim_end() {
+        "" => diagnostic,
+        said => diagnostic.help(format!("the runtime said:\n{said}")),
+    }
+}
+
+/// A file that lives in memory and is gone with this process, however it ends.
+struct Scratch {
+    file: File,
+}
+
+impl Scratch {
+    fn new(name: &std::ffi::CStr) -> io::Result<Self> {
+        // SAFETY: the name is a C string. The descriptor is inherited on purpose: the stub opens it by its path.
+        let descriptor = unsafe { libc::memfd_create(name.as_ptr(), 0) };
+        if descriptor < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: nobody else owns the descriptor.
+        Ok(Self { file: unsafe { File::from_raw_fd(descriptor) } })
+    }
+
+    fn path(&self) -> PathBuf {
+        format!("/proc/self/fd/{}", self.file.as_raw_fd()).into()
+    }
+
+    fn read(&mut self) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.file.rewind()?;
+        self.file.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+}
