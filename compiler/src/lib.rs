@@ -64,6 +64,11 @@ pub fn build(options: &BuildOptions, stub: &[u8], report: &mut dyn FnMut(&Diagno
     Ok(Built { output, size, modules: bundle.modules(), files: bundle.files() - bundle.modules() })
 }
 
+/// What the executable of the program at `entry` is called.
+pub fn program_name(entry: &Path) -> Result<String, Diagnostic> {
+    entry::find(entry).map(|entry| entry.name)
+}
+
 /// `kiln build app` in the folder of a script called `app` must not replace the script.
 fn refuse_to_overwrite(graph: &graph::ModuleGraph, output: &Path) -> Result<(), Diagnostic> {
     if graph.modules.contains_key(output) || graph.files.contains(output) {

@@ -1,0 +1,60 @@
+//! Builds the stub, the runtime that `kiln` puts at the front of every executable, for `src/stub.rs` to embed.
+//!
+//! A nested cargo does it, because the stub wants other flags than `kiln`: it is a static executable at a fixed
+//! address, which starts fastest. `KILN_STUB=path` embeds a stub that was built elsewhere.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn main() {
+    println!("cargo::rerun-if-env-changed=KILN_STUB");
+    let stub = match env::var_os("KILN_STUB") {
+        Some(prebuilt) => PathBuf::from(prebuilt),
+        None => build(),
+    };
+    println!("cargo::rerun-if-changed={}", stub.display());
+    println!("cargo::rustc-env=KILN_STUB_PATH={}", stub.display());
+}
+
+fn build() -> PathBuf {
+    for input in ["stub", "payload", ".cargo/config.toml", "Cargo.toml", "Cargo.lock"] {
+        println!("cargo::rerun-if-changed={input}");
+    }
+    let variable = |name: &str| env::var(name).unwrap_or_else(|_| panic!("cargo sets {name}"));
+    let target = variable("TARGET");
+    let release = variable("PROFILE") == "release";
+    // OUT_DIR is TARGET_DIR/PROFILE/build/PACKAGE/out. The outer cargo holds the lock of TARGET_DIR, so the nested one
+    // needs a folder of its own; one for all profiles and for `cargo check`, which shares what `cargo build` made.
+    let out = PathBuf::from(variable("OUT_DIR"));
+    let target_dir = out.ancestors().nth(4).unwrap_or(&out).join("stub");
+
+    let mut cargo = Command::new(variable("CARGO"));
+    cargo
+        .current_dir(variable("CARGO_MANIFEST_DIR"))
+        .args(["build", "--package", "kiln-stub", "--bin", "kiln-stub"])
+        // With an explicit target, the flags below are not those of build scripts and macros.
+        .args(["--target", &target])
+        .args(["--profile", if release { "release" } else { "dev" }])
+        .args(["--config", "profile.release.panic=\"abort\""])
+        .arg("--target-dir")
+        .arg(&target_dir)
+        .env("CARGO_ENCODED_RUSTFLAGS", "-Ctarget-feature=+crt-static\x1f-Crelocation-model=static");
+    // What the outer cargo, or clippy, meant for this package alone.
+    for (name, _) in env::vars_os() {
+        let Some(text) = name.to_str() else { continue };
+        let about_package = ["CARGO_PKG_", "CARGO_CFG_", "CARGO_FEATURE_", "CARGO_MANIFEST_", "DEP_"];
+        let about_build =
+            ["RUSTFLAGS", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "CARGO_TARGET_DIR", "CARGO_BUILD_TARGET"];
+        if about_package.iter().any(|prefix| text.starts_with(prefix)) || about_build.contains(&text) {
+            cargo.env_remove(&name);
+        }
+    }
+    let built = cargo.status().is_ok_and(|status| status.success());
+    assert!(built, "the stub could not be built, for the reason above");
+    binary(&target_dir, &target, release)
+}
+
+fn binary(target_dir: &Path, target: &str, release: bool) -> PathBuf {
+    target_dir.join(target).join(if release { "release" } else { "debug" }).join("kiln-stub")
+}

@@ -1,0 +1,83 @@
+//! The command line. What an option does is said here and nowhere else.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Builds one self-contained native executable from a JavaScript project.
+#[derive(Parser)]
+#[command(name = "kiln", version, arg_required_else_help = true, disable_help_subcommand = true)]
+#[command(after_help = "\
+Examples:
+  kiln build app.js -o app     build app.js and all that it imports into ./app
+  kiln build .                 build the package in this folder
+  kiln run app.js --port 80    build it, run it, and leave nothing behind
+
+The executable needs no Node.js, no node_modules and no network.")]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What `kiln` can be asked to do.
+#[derive(Subcommand)]
+pub enum Command {
+    Build(Build),
+    Run(Run),
+    Inspect(Inspect),
+}
+
+/// Build an executable
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  kiln build app.js -o app
+  kiln build node_modules/cowsay
+  kiln build server.js --include 'public/**' --include config.json")]
+pub struct Build {
+    /// The program's main file, or the folder of its package
+    pub entry: PathBuf,
+
+    /// Where to put the executable
+    ///
+    /// Without it, the executable is called like the package or the file and lies in the working directory.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// Embed these files too, which the program reads from beside itself
+    ///
+    /// Files that the program names in its source, as in path.join(__dirname, "views"), are embedded anyway. The
+    /// pattern is relative to the working directory: * stands for part of a name, ** for any folders. A folder stands
+    /// for all that is in it. Can be given several times.
+    #[arg(long, value_name = "GLOB")]
+    pub include: Vec<String>,
+}
+
+/// Build a program, run it, and leave nothing behind
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  kiln run app.js
+  kiln run --include 'views/**' server.js --port 8080
+
+Options of kiln come before ENTRY; all that follows it is the program's.")]
+pub struct Run {
+    /// Embed these files too, which the program reads from beside itself
+    #[arg(long, value_name = "GLOB")]
+    pub include: Vec<String>,
+
+    /// The program's main file, or the folder of its package
+    pub entry: PathBuf,
+
+    /// What the program gets as its arguments
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub args: Vec<OsString>,
+}
+
+/// List what is inside an executable
+#[derive(Args)]
+pub struct Inspect {
+    /// An executable that was made by kiln
+    pub file: PathBuf,
+}

@@ -1,0 +1,31 @@
+//! `kiln build`
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use kiln_compiler::{BuildOptions, diagnostic, executable};
+
+use crate::arguments::Build;
+use crate::terminal::{Outcome, Size, count, print};
+use crate::{signals, stub};
+
+/// Builds an executable and says so in one line.
+pub fn build(options: &Build) -> Outcome {
+    let start = Instant::now();
+    signals::watch(|signal, _| {
+        executable::discard_unfinished();
+        signals::die_of(signal);
+    });
+    let options =
+        BuildOptions { entry: options.entry.clone(), output: options.output.clone(), include: options.include.clone() };
+    let built = kiln_compiler::build(&options, &stub::bytes()?, &mut print)?;
+    eprintln!(
+        "{}  {}, {}, {}, {:.1} s",
+        diagnostic::display(&built.output),
+        Size(built.size),
+        count(built.modules, "module"),
+        count(built.files, "file"),
+        start.elapsed().as_secs_f64(),
+    );
+    Ok(ExitCode::SUCCESS)
+}
