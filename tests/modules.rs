@@ -1,0 +1,99 @@
+//! Every program of `fixtures/modules`: it prints the same as an executable and under Node.
+//!
+//! `KILN_ONLY="part of a name"` runs some of them.
+
+mod support;
+
+use std::fs;
+
+use support::compare::{Run, Setting, compare};
+use support::workspace::Workspace;
+use support::{fixtures, is_wanted, report};
+
+/// A test for each text file, so that they run side by side.
+macro_rules! topics {
+    ($($name:ident)*) => {
+        $(#[test] fn $name() { check(stringify!($name)); })*
+        const TOPICS: &[&str] = &[$(stringify!($name)),*];
+    };
+}
+
+topics! {
+    builtins cjs_default_interop cjs_named_imports commonjs cycles data_urls dead_zone dynamic_import errors exits
+    formats import_meta json live_bindings namespaces order reexports require_esm resolution top_level_await
+}
+
+#[test]
+fn every_topic_is_run() {
+    for entry in fs::read_dir(fixtures().join("modules")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "txt") {
+            let name = path.file_stem().unwrap().to_str().unwrap().replace('-', "_");
+            assert!(TOPICS.contains(&name.as_str()), "{} is not among the topics", path.display());
+        }
+    }
+}
+
+fn check(topic: &str) {
+    let path = fixtures().join("modules").join(format!("{}.txt", topic.replace('_', "-")));
+    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let programs: Vec<Program> = parse(&text).into_iter().filter(|program| is_wanted(program.name)).collect();
+    let failures = programs
+        .iter()
+        .filter_map(|program| program.check().err().map(|why| format!("{topic}: {}\n{why}", program.name)))
+        .collect();
+    report(failures, programs.len());
+}
+
+struct Program<'a> {
+    name: &'a str,
+    files: Vec<(&'a str, Content<'a>)>,
+}
+
+enum Content<'a> {
+    Text(Vec<&'a str>),
+    LinkTo(&'a str),
+}
+
+impl Program<'_> {
+    fn check(&self) -> Result<(), String> {
+        let workspace = Workspace::new();
+        for (path, content) in &self.files {
+            match content {
+                Content::Text(lines) => drop(workspace.write(path, &lines.concat())),
+                Content::LinkTo(target) => workspace.link(path, target),
+            }
+        }
+        let (entry, _) = self.files.first().ok_or("it has no files")?;
+        compare(&workspace, entry, &[Run::plain()], &Setting { environment: &[], cwd: None })
+    }
+}
+
+/// `=== name` starts a program, `--- path` a file, `--- path -> target` is a symbolic link.
+fn parse(text: &str) -> Vec<Program<'_>> {
+    let mut programs: Vec<Program> = Vec::new();
+    for line in text.split_inclusive('\n') {
+        if let Some(name) = line.strip_prefix("=== ") {
+            programs.push(Program { name: name.trim_end(), files: Vec::new() });
+            continue;
+        }
+        let Some(program) = programs.last_mut() else { continue };
+        if let Some(file) = line.strip_prefix("--- ") {
+            program.files.push(match file.trim_end().split_once(" -> ") {
+                Some((path, target)) => (path, Content::LinkTo(target)),
+                None => (file.trim_end(), Content::Text(Vec::new())),
+            });
+        } else if let Some((_, Content::Text(lines))) = program.files.last_mut() {
+            lines.push(line);
+        }
+    }
+    for (_, content) in programs.iter_mut().flat_map(|program| &mut program.files) {
+        // The empty line between two programs belongs to neither.
+        if let Content::Text(lines) = content {
+            while lines.last() == Some(&"\n") {
+                lines.pop();
+            }
+        }
+    }
+    programs
+}
