@@ -115,7 +115,8 @@ fn import_that_cannot_be_resolved() {
     let package = [("main.mjs", "export * from 'no-such-package';\n")];
     let parts = &["main.mjs:1:15", "no-such-package", "^"];
     Refusal { files: &package, entry: "main.mjs", output: "app", parts }.check();
-    let deeper = [("main.mjs", "import './a.mjs';\n"), ("a.mjs", "import './b.mjs';\n"), ("b.mjs", "import './c.mjs';\n")];
+    let deeper =
+        [("main.mjs", "import './a.mjs';\n"), ("a.mjs", "import './b.mjs';\n"), ("b.mjs", "import './c.mjs';\n")];
     Refusal { files: &deeper, entry: "main.mjs", output: "app", parts: &["b.mjs:1:8", "./c.mjs", "^"] }.check();
     let unexported = [
         ("main.mjs", "import x from 'pkg/hidden.js';\n"),
@@ -123,7 +124,8 @@ fn import_that_cannot_be_resolved() {
         ("node_modules/pkg/index.js", ""),
         ("node_modules/pkg/hidden.js", ""),
     ];
-    Refusal { files: &unexported, entry: "main.mjs", output: "app", parts: &["main.mjs:1:15", "pkg/hidden.js"] }.check();
+    Refusal { files: &unexported, entry: "main.mjs", output: "app", parts: &["main.mjs:1:15", "pkg/hidden.js"] }
+        .check();
 }
 
 #[test]
@@ -151,7 +153,8 @@ fn entry_that_is_no_file() {
 fn output_that_cannot_be_written() {
     let hello = [("main.js", "console.log('hello');\n")];
     let to = |output: &'static str| Refusal { files: &hello, entry: "main.js", output, parts: &[] };
-    Refusal { parts: &["folder"], ..to("folder") }.check_after(|project| fs::create_dir(project.join("folder")).unwrap());
+    Refusal { parts: &["folder"], ..to("folder") }
+        .check_after(|project| fs::create_dir(project.join("folder")).unwrap());
     Refusal { parts: &["no/such/folder"], ..to("no/such/folder/app") }.check();
     Refusal { parts: &["main.js/app"], ..to("main.js/app") }.check();
     Refusal { parts: &["/dev/full"], ..to("/dev/full") }.check();
@@ -210,7 +213,16 @@ fn executable_cut_short() {
     let length = file.metadata().unwrap().len();
     drop(file);
     let mut cuts: Vec<u64> = (0..24).map(|step| payload + (length - payload) * step / 24).collect();
-    cuts.extend([payload + 1, payload + 4095, length - 1, length - 2, length - 8, length - 32, length - 33, length - 4096]);
+    cuts.extend([
+        payload + 1,
+        payload + 4095,
+        length - 1,
+        length - 2,
+        length - 8,
+        length - 32,
+        length - 33,
+        length - 4096,
+    ]);
     cuts.sort_unstable();
     let mut failures = Vec::new();
     for cut in cuts.iter().rev() {

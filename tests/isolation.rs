@@ -92,7 +92,9 @@ fn paths_of_the_executable() {
     let app = reporter(&workspace);
     let shown = |path: &Path, argv0: &str| {
         let path = path.display();
-        format!("{{\"execPath\":\"{path}\",\"argv\":[\"{path}\",\"/__kiln__/main.js\"],\"argv0\":\"{argv0}\",\"execArgv\":[]}}\n")
+        format!(
+            "{{\"execPath\":\"{path}\",\"argv\":[\"{path}\",\"/__kiln__/main.js\"],\"argv0\":\"{argv0}\",\"execArgv\":[]}}\n"
+        )
     };
     let start = |mut command: Command| succeed(&mut command).stdout();
     assert!(start(Command::new(&app)).starts_with(&shown(&app, app.to_str().unwrap())));
@@ -147,7 +149,12 @@ setTimeout(() => import('./lib.mjs').then((lib) => console.log(lib.default)), 1)
     let root = workspace.cwd();
     fs::rename(app, root.join("app")).unwrap();
     let mut command = Command::new("unshare");
-    command.args(["--user", "--map-root-user", "chroot"]).arg(&root).arg("/app").env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+    command
+        .args(["--user", "--map-root-user", "chroot"])
+        .arg(&root)
+        .arg("/app")
+        .env_clear()
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
     match run(&mut command, &Input::None) {
         Ok(outcome) if !outcome.stderr().contains("unshare") => {
             let expected = "[ 'app' ] / a note\ntext 1 1.234,5\nhttp://example.com/ c3bc /app\nimported\n";

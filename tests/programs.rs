@@ -11,7 +11,8 @@ use support::process::Input;
 use support::report;
 use support::workspace::Workspace;
 
-const YAML: &str = "# a comment\nname: kiln\nlist: [1, 2.5, yes, ~]\nnested:\n  date: 2024-02-29\n  text: |\n    two\n    lines\n";
+const YAML: &str =
+    "# a comment\nname: kiln\nlist: [1, 2.5, yes, ~]\nnested:\n  date: 2024-02-29\n  text: |\n    two\n    lines\n";
 const MARKDOWN: &str = "# Title\n\nSome *text* with `code`, <b>HTML</b> & a [link](http://example.com).\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n```js\nlet x;\n```\n";
 
 #[test]
