@@ -2,11 +2,10 @@
 
 mod support;
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use support::compare::{Run, Setting, compare};
-use support::node::{cache, npm_once};
+use support::node::install;
 use support::process::Input;
 use support::report;
 use support::workspace::Workspace;
@@ -99,28 +98,9 @@ impl WithInput for Run {
 
 fn check(entry: &str, runs: &[Run]) {
     let workspace = Workspace::new();
-    workspace.copy(&installed());
+    workspace.copy(&install(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs"), "programs"));
     // From "/" both ways see the program's path below the working directory, so that help texts are alike.
     let setting = Setting { environment: &[("PATH", "")], cwd: Some(Path::new("/")) };
     let result = compare(&workspace, &format!("node_modules/{entry}"), runs, &setting);
     report(result.err().map(|why| format!("{entry}\n{why}")).into_iter().collect(), 1);
-}
-
-/// A folder with the packages of `tests/programs/package-lock.json`.
-fn installed() -> PathBuf {
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs");
-    let lock = fs::read_to_string(manifest.join("package-lock.json")).unwrap();
-    let folder = cache().join(format!("programs-{:x}", checksum(&lock)));
-    npm_once(&folder, |npm| {
-        for name in ["package.json", "package-lock.json"] {
-            fs::copy(manifest.join(name), folder.join(name)).unwrap();
-        }
-        npm.arg("ci")
-    });
-    folder
-}
-
-/// Another lock file, another folder.
-fn checksum(text: &str) -> u32 {
-    text.bytes().fold(5381, |sum: u32, byte| sum.wrapping_mul(33) ^ u32::from(byte))
 }

@@ -1,4 +1,4 @@
-//! The Node that is the reference: the very version whose library Kiln ships.
+//! What comes from npm: the Node that is the reference, and programs to build. It is fetched once.
 
 use std::env;
 use std::fs::{self, File};
@@ -10,7 +10,7 @@ const VERSION: &str = "26.10.0";
 
 static NODE: LazyLock<PathBuf> = LazyLock::new(find);
 
-/// `KILN_NODE`, or the one that building the stub has left in the cache, or one from npm.
+/// The very version whose library Kiln ships: `KILN_NODE`, or the one that building the stub has left in the cache, or one from npm.
 pub fn node() -> &'static Path {
     &NODE
 }
@@ -35,6 +35,22 @@ fn find() -> PathBuf {
 pub fn cache() -> PathBuf {
     let home = env::var_os("HOME").map_or_else(|| "/tmp".into(), PathBuf::from);
     env::var_os("XDG_CACHE_HOME").map_or_else(|| home.join(".cache"), PathBuf::from).join("kiln")
+}
+
+/// The packages of the `package-lock.json` in `manifest`, in a folder of the cache.
+pub fn install(manifest: &Path, name: &str) -> PathBuf {
+    let files = ["package.json", "package-lock.json"];
+    let lock = fs::read(manifest.join(files[1])).unwrap();
+    // Another lock file, another folder.
+    let sum = lock.iter().fold(5381, |sum: u32, byte| sum.wrapping_mul(33) ^ u32::from(*byte));
+    let folder = cache().join(format!("{name}-{sum:08x}"));
+    npm_once(&folder, |npm| {
+        for file in files {
+            fs::copy(manifest.join(file), folder.join(file)).unwrap();
+        }
+        npm.arg("ci")
+    });
+    folder
 }
 
 /// Runs npm in `folder`, unless that has been done before; at the same time, others wait.
