@@ -48,7 +48,8 @@ fn assert_refused(outcome: &Outcome, parts: &[&str]) {
     let message = outcome.stderr();
     assert_eq!(outcome.code(), Some(1), "{message}");
     assert_eq!(outcome.stdout(), "");
-    assert_eq!(message.matches("error: ").count(), 1, "not one message:\n{message}");
+    let messages = message.lines().filter(|line| line.starts_with("error: ")).count();
+    assert_eq!(messages, 1, "not one message:\n{message}");
     for part in parts {
         assert!(message.contains(part), "no {part:?} in:\n{message}");
     }
@@ -96,7 +97,7 @@ fn folder_without_an_entry() {
     let wrong = [("package/package.json", r#"{ "name": "wrong", "main": "gone.js" }"#)];
     Refusal { files: &wrong, entry: "package", output: "app", parts: &["package"] }.check();
     let not_json = [("package/package.json", "{ \"name\": \n  nonsense }")];
-    Refusal { files: &not_json, entry: "package", output: "app", parts: &["package.json:2:3"] }.check();
+    Refusal { files: &not_json, entry: "package", output: "app", parts: &["package.json:2:"] }.check();
 }
 
 #[test]
