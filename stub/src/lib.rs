@@ -16,6 +16,8 @@ pub mod realm;
 pub mod snapshot;
 pub mod source;
 pub mod start;
+pub mod text;
 pub mod trap;
 pub mod uv;
+pub mod vfs;
 pub mod wrap;

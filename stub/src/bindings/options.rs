@@ -1,5 +1,90 @@
-//! `internalBinding('options')`.
+//! `internalBinding('options')`: Node's command-line options, at the values they have by default.
+//!
+//! A finished program has no options of its own; the values are those that `node` without arguments has.
+
+use v8::{Array, FunctionCallbackArguments, Local, Map, Object, PinScope, ReturnValue, Value};
+
+use crate::{facts, js};
 
 crate::room! {
     name: "options",
+    functions: {
+        pure "getCLIOptionsValues" => values,
+        pure "getCLIOptionsInfo" => info,
+        pure "getOptionsAsFlags" => flags,
+        pure "getEmbedderOptions" => embedder,
+        pure "getEnvOptionsInputType" => empty,
+        pure "getNamespaceOptionsInputType" => empty,
+    },
+    setup: setup,
+}
+
+type Args<'s> = FunctionCallbackArguments<'s>;
+type Return<'s> = ReturnValue<'s, Value>;
+
+fn setup<'s>(scope: &mut PinScope<'s, '_>, target: Local<'s, Object>) {
+    facts::install(scope, "options", target);
+}
+
+/// The pairs at `path` of the facts.
+fn pairs<'s>(scope: &mut PinScope<'s, '_>, path: &[&str]) -> Vec<(Local<'s, Value>, Local<'s, Value>)> {
+    let all: Option<Local<Array>> = facts::get(scope, path).and_then(|all| all.try_into().ok());
+    let Some(all) = all else { return Vec::new() };
+    (0..all.length())
+        .filter_map(|index| {
+            let pair: Local<Array> = all.get_index(scope, index)?.try_into().ok()?;
+            Some((pair.get_index(scope, 0)?, pair.get_index(scope, 1)?))
+        })
+        .collect()
+}
+
+fn without_prototype<'s>(scope: &mut PinScope<'s, '_>) -> Local<'s, Object> {
+    let null = js::null(scope);
+    Object::with_prototype_and_properties(scope, null, &[], &[])
+}
+
+fn values<'s>(scope: &mut PinScope<'s, '_>, _: Args<'s>, mut rv: Return<'s>) {
+    let values = without_prototype(scope);
+    let undefined = js::undefined(scope);
+    for (name, value) in pairs(scope, &["options", "values"]) {
+        // JSON has no `undefined`, which is what options without a value are.
+        values.set(scope, name, if value.is_null() { undefined } else { value });
+    }
+    rv.set(values.into());
+}
+
+fn info<'s>(scope: &mut PinScope<'s, '_>, _: Args<'s>, mut rv: Return<'s>) {
+    let info = Object::new(scope);
+    for (key, path) in [("options", ["options", "info"]), ("aliases", ["options", "aliases"])] {
+        let map = Map::new(scope);
+        for (name, value) in pairs(scope, &path) {
+            map.set(scope, name, value);
+        }
+        js::set(scope, info, key, map);
+    }
+    rv.set(info.into());
+}
+
+fn flags<'s>(scope: &mut PinScope<'s, '_>, _: Args<'s>, mut rv: Return<'s>) {
+    rv.set(Array::new(scope, 0).into());
+}
+
+fn embedder<'s>(scope: &mut PinScope<'s, '_>, _: Args<'s>, mut rv: Return<'s>) {
+    let options = Object::new(scope);
+    if let Some(facts) = facts::object(scope, &["options", "embedder"])
+        && let Some(names) = facts.get_own_property_names(scope, Default::default())
+    {
+        for index in 0..names.length() {
+            let Some(name) = names.get_index(scope, index) else { continue };
+            if let Some(value) = facts.get(scope, name) {
+                options.set(scope, name, value);
+            }
+        }
+    }
+    rv.set(options.into());
+}
+
+/// Only `--experimental-config-file` needs these.
+fn empty<'s>(scope: &mut PinScope<'s, '_>, _: Args<'s>, mut rv: Return<'s>) {
+    rv.set(Map::new(scope).into());
 }

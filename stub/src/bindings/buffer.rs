@@ -1,5 +1,0 @@
-//! `internalBinding('buffer')`.
-
-crate::room! {
-    name: "buffer",
-}

@@ -1,0 +1,165 @@
+//! Copying, comparing and filling.
+
+use v8::{ArrayBuffer, Local, PinScope, Value};
+
+use super::{Args, Return, index, throw_out_of_range, view};
+use crate::js;
+use crate::text::{self, Encoding, STORAGE};
+
+/// `copy(source, target, targetStart, sourceStart, length)`: the library has checked the bounds.
+pub fn copy<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
+    let (Some(source), Some(target)) = (js::bytes(args.get(0)), js::bytes(args.get(1))) else { return };
+    let number = |scope: &mut PinScope<'s, '_>, position| args.get(position).integer_value(scope).unwrap_or(0) as usize;
+    let (to, from, length) = (number(scope, 2), number(scope, 3), number(scope, 4));
+    // Detached in between: nothing is there any more.
+    let source = from.checked_add(length).and_then(|end| source.get(from..end));
+    let copied = match (target.get(to..), source) {
+        (Some(target), Some(source)) if target.len() >= length => text::copy(target, source),
+        _ => 0,
+    };
+    rv.set_double(copied as f64);
+}
+
+/// `copyArrayBuffer(target, targetOffset, source, sourceOffset, length)`
+pub fn copy_array_buffer<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
+    let (Some(target), Some(source)) = (js::bytes(args.get(0)), js::bytes(args.get(2))) else { return };
+    let number = |scope: &mut PinScope<'s, '_>, position| args.get(position).integer_value(scope).unwrap_or(0) as usize;
+    let (to, from, length) = (number(scope, 1), number(scope, 3), number(scope, 4));
+    let source = from.checked_add(length).and_then(|end| source.get(from..end));
+    if let (Some(target), Some(source)) = (target.get(to..), source) {
+        text::copy(target, source);
+    }
+}
+
+pub fn compare<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
+    if view(scope, args.get(0)).is_none() || view(scope, args.get(1)).is_none() {
+        return;
+    }
+    let (mut left, mut right) = (STORAGE, STORAGE);
+    if let (Some(left), Some(right)) = (text::contents(args.get(0), &mut left), text::contents(args.get(1), &mut right)) {
+        rv.set_int32(left.cmp(right) as i32);
+    }
+}
+
+/// `compareOffset(source, target, targetStart, sourceStart, targetEnd, sourceEnd)`
+pub fn compare_offset<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
+    let Some(source) = view(scope, args.get(0)) else { return };
+    let Some(target) = view(scope, args.get(1)) else { return };
+    let mut numbers = [0; 4];
+    for (position, number) in numbers.iter_mut().enumerate() {
+        let Some(index) = index(scope, args.get(2 + position as i32), 0) else { return };
+        *number = index;
+    }
+    let [target_start, source_start, target_end, source_end] = numbers;
+    if source_start > source.len() {
+        throw_out_of_range(scope, "The value of \"sourceStart\" is out of range.");
+        return;
+    }
+    if target_start > target.len() {
+        throw_out_of_range(scope, "The value of \"targetStart\" is out of range.");
+        return;
+    }
+    let part = |bytes, start: usize, end: usize| {
+        let bytes: &[u8] = text::read(bytes);
+        &bytes[start..end.clamp(start, bytes.len())]
+    };
+    let order = part(source, source_start, source_end).cmp(part(target, target_start, target_end));
+    rv.set_int32(order as i32);
+}
+
+/// `fill(buffer, value, start, end, encoding)`: -1 when the value has no bytes, -2 when the range is out of bounds.
+pub fn fill<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
+    let Some(bytes) = view(scope, args.get(0)) else { return };
+    let Some(start) = index(scope, args.get(2), 0) else { return };
+    let Some(end) = index(scope, args.get(3), bytes.len()) else { return };
+    let Some(target) = bytes.get(start..end) else {
+        rv.set_int32(-2);
+        return;
+    };
+    let value = args.get(1);
+    let pattern = if value.is_array_buffer_view() {
+        text::bytes_of_value(scope, value, Encoding::Utf8).unwrap_or_default()
+    } else if let Ok(string) = Local::<v8::String>::try_from(value) {
+        let encoding = Encoding::parse(scope, args.get(4), Encoding::Utf8);
+        text::bytes_of(scope, string, encoding)
+    } else {
+        let Some(number) = value.uint32_value(scope) else { return };
+        vec![number as u8]
+    };
+    if target.is_empty() {
+        return;
+    }
+    if pattern.is_empty() {
+        rv.set_int32(-1);
+        return;
+    }
+    text::write(target, |target| {
+        let first = pattern.len().min(target.len());
+        target[..first].copy_from_slice(&pattern[..first]);
+        // What is filled already is copied behind itself, twice as much each time.
+        let mut filled = first;
+        while filled < target.len() {
+            let length = filled.min(target.len() - filled);
+            target.copy_within(..length, filled);
+            filled += length;
+        }
+    });
+}
+
+/// Larger buffers are tried out first: V8 ends the process where it gets no memory.
+const LARGE: usize = 1 << 30;
+
+/// A new buffer of `length` bytes; `None` when there is not that much memory.
+pub fn try_array_buffer<'s>(scope: &mut PinScope<'s, '_>, length: usize) -> Option<Local<'s, ArrayBuffer>> {
+    if length >= LARGE {
+        let mut probe = Vec::<u8>::new();
+        probe.try_reserve_exact(length).ok()?;
+    }
+    Some(ArrayBuffer::new(scope, length))
+}
+
+pub fn create_unsafe_array_buffer<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
+    let length = args.get(0).integer_value(scope).unwrap_or_default();
+    let buffer = usize::try_from(length).ok().and_then(|length| try_array_buffer(scope, length));
+    match buffer {
+        Some(buffer) => rv.set(buffer.into()),
+        None => {
+            let message = js::string(scope, "Array buffer allocation failed");
+            let error = v8::Exception::range_error(scope, message);
+            scope.throw_exception(error);
+        }
+    }
+}
+
+/// How far into the buffer the first address lies that is a multiple of `alignment`.
+pub fn array_buffer_aligned_offset<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
+    let Ok(buffer) = Local::<ArrayBuffer>::try_from(args.get(0)) else { return };
+    let alignment = args.get(1).integer_value(scope).map_or(1, |alignment| alignment.max(1) as usize);
+    let address = buffer.data().map_or(0, |data| data.addr().get());
+    rv.set_double((address.next_multiple_of(alignment) - address) as f64);
+}
+
+pub fn swap16<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, rv: Return<'s>) {
+    swap::<2>(scope, args, rv);
+}
+
+pub fn swap32<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, rv: Return<'s>) {
+    swap::<4>(scope, args, rv);
+}
+
+pub fn swap64<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, rv: Return<'s>) {
+    swap::<8>(scope, args, rv);
+}
+
+fn swap<'s, const WIDTH: usize>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
+    let Some(bytes) = view(scope, args.get(0)) else { return };
+    text::write(bytes, |bytes| bytes.as_chunks_mut::<WIDTH>().0.iter_mut().for_each(|chunk| chunk.reverse()));
+    rv.set(args.get(0));
+}
+
+pub fn set_detach_key<'s>(_: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
+    if let Ok(buffer) = Local::<ArrayBuffer>::try_from(args.get(0)) {
+        let key: Local<Value> = args.get(1);
+        buffer.set_detach_key(key);
+    }
+}

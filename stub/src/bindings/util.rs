@@ -1,5 +1,0 @@
-//! `internalBinding('util')`.
-
-crate::room! {
-    name: "util",
-}

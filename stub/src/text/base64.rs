@@ -1,0 +1,106 @@
+//! Base64, as Node reads and writes it.
+
+use simdutf::{Base64Options, ErrorCode, LastChunkHandlingOptions};
+
+use super::Units;
+
+/// The digits of `bytes`; without padding in the alphabet for URLs.
+pub fn encode(bytes: &[u8], url: bool) -> Vec<u8> {
+    let options = if url { Base64Options::Url } else { Base64Options::Default };
+    let length = simdutf::base64_length_from_binary(bytes.len(), options);
+    let mut out = Vec::with_capacity(length);
+    // SAFETY: the capacity is the length that simdutf tells for this input, and all of it gets written.
+    unsafe {
+        let written = simdutf::binary_to_base64(bytes.as_ptr(), bytes.len(), out.as_mut_ptr(), options);
+        out.set_len(written);
+    }
+    out
+}
+
+/// Decodes as many bytes as fit. Both alphabets are taken, what belongs to neither is skipped, and `=` ends it.
+pub fn decode(digits: Units, target: &mut [u8]) -> usize {
+    match digits {
+        Units::Narrow(digits) => {
+            decode_fast(digits, target).unwrap_or_else(|| decode_slowly(digits.iter().copied(), target))
+        }
+        // A code unit above 255 is no digit, so any byte that is none either can stand for it.
+        Units::Wide(units) => decode_slowly(units.iter().map(|&unit| u8::try_from(unit).unwrap_or(b' ')), target),
+    }
+}
+
+/// Decodes what has no flaws; `None` for the rest, and where the target is too small.
+fn decode_fast(digits: &[u8], target: &mut [u8]) -> Option<usize> {
+    // SAFETY: simdutf reads `len` bytes only.
+    let most = unsafe { simdutf::maximal_binary_length_from_base64(digits.as_ptr(), digits.len()) };
+    if most > target.len() {
+        return None;
+    }
+    // SAFETY: the target has room for the most that simdutf says it can write.
+    let result = unsafe {
+        simdutf::base64_to_binary(
+            digits.as_ptr(),
+            digits.len(),
+            target.as_mut_ptr(),
+            Base64Options::DefaultOrUrl,
+            LastChunkHandlingOptions::Loose,
+        )
+    };
+    (result.error == ErrorCode::Success).then_some(result.count)
+}
+
+fn decode_slowly(digits: impl Iterator<Item = u8>, target: &mut [u8]) -> usize {
+    let mut length = 0;
+    let (mut bits, mut count) = (0u32, 0);
+    for digit in digits {
+        let value = match digit {
+            b'A'..=b'Z' => digit - b'A',
+            b'a'..=b'z' => digit - b'a' + 26,
+            b'0'..=b'9' => digit - b'0' + 52,
+            b'+' | b'-' => 62,
+            b'/' | b'_' => 63,
+            b'=' => break,
+            _ => continue,
+        };
+        bits = bits << 6 | u32::from(value);
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            let Some(byte) = target.get_mut(length) else { break };
+            *byte = (bits >> count) as u8;
+            length += 1;
+        }
+    }
+    length
+}
+
+/// Why `atob` refuses a text.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DecodeError {
+    /// One digit is left over, which is no whole byte.
+    Remainder,
+    /// A character that is no digit, or padding where none may be.
+    Character,
+}
+
+/// Decodes by the rules of `atob`: only white space is skipped, and padding has to be right.
+pub fn decode_forgiving(digits: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    // SAFETY: simdutf reads `len` bytes only.
+    let most = unsafe { simdutf::maximal_binary_length_from_base64(digits.as_ptr(), digits.len()) };
+    let mut out = Vec::with_capacity(most);
+    // SAFETY: the capacity is the most that simdutf says it can write; only what it wrote is taken.
+    unsafe {
+        let result = simdutf::base64_to_binary(
+            digits.as_ptr(),
+            digits.len(),
+            out.as_mut_ptr(),
+            Base64Options::Default,
+            LastChunkHandlingOptions::Loose,
+        );
+        match result.error {
+            ErrorCode::Success => out.set_len(result.count),
+            ErrorCode::Base64InputRemainder => return Err(DecodeError::Remainder),
+            _ => return Err(DecodeError::Character),
+        }
+    }
+    Ok(out)
+}

@@ -1,0 +1,298 @@
+//! Between JavaScript's strings and bytes: Node's `StringBytes`.
+//!
+//! What several rooms need to turn buffers into strings and back, in each of Node's encodings.
+
+mod base64;
+mod hex;
+
+use std::cell::Cell;
+
+use v8::{ArrayBufferView, Local, PinScope, Value, ValueView, ValueViewData, WriteFlags};
+
+use crate::errors::{self, Kind};
+
+pub use base64::{DecodeError, decode_forgiving, encode as encode_base64};
+
+/// An encoding of Node's, with the number by which the library and native code name it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Encoding {
+    /// Seven bits: the eighth is cleared when a string is made.
+    Ascii = 0,
+    /// UTF-8; bytes that are not become U+FFFD.
+    Utf8 = 1,
+    /// Base64; takes both alphabets.
+    Base64 = 2,
+    /// UTF-16, little-endian.
+    Ucs2 = 3,
+    /// One byte for each code unit.
+    Latin1 = 4,
+    /// Two hexadecimal digits for each byte.
+    Hex = 5,
+    /// No string at all but a `Buffer`.
+    Buffer = 6,
+    /// Base64 for URLs, without padding; takes both alphabets.
+    Base64Url = 7,
+}
+
+/// Names of the encodings in the order of their numbers.
+pub const ENCODINGS: [&str; 8] = ["ascii", "utf8", "base64", "utf16le", "latin1", "hex", "buffer", "base64url"];
+
+impl Encoding {
+    /// The encoding that the library calls `number`.
+    pub fn from_number(number: u32) -> Option<Encoding> {
+        use Encoding::*;
+        [Ascii, Utf8, Base64, Ucs2, Latin1, Hex, Buffer, Base64Url].get(number as usize).copied()
+    }
+
+    /// The encoding that a program calls `name`, in any case and with any of its names.
+    pub fn from_name(name: &str) -> Option<Encoding> {
+        Some(match name.to_ascii_lowercase().as_str() {
+            "utf8" | "utf-8" => Encoding::Utf8,
+            "ucs2" | "ucs-2" | "utf16le" | "utf-16le" => Encoding::Ucs2,
+            "latin1" | "binary" => Encoding::Latin1,
+            "ascii" => Encoding::Ascii,
+            "base64" => Encoding::Base64,
+            "base64url" => Encoding::Base64Url,
+            "hex" => Encoding::Hex,
+            "buffer" => Encoding::Buffer,
+            _ => return None,
+        })
+    }
+
+    /// The encoding that `value` names or numbers; `default` where it does neither. Node's `ParseEncoding`.
+    pub fn parse<'s>(scope: &mut PinScope<'s, '_>, value: Local<'s, Value>, default: Encoding) -> Encoding {
+        let parsed = match (value.is_string(), value.is_uint32()) {
+            (true, _) => Encoding::from_name(&value.to_rust_string_lossy(scope)),
+            (_, true) => Encoding::from_number(value.uint32_value(scope).unwrap_or(u32::MAX)),
+            _ => None,
+        };
+        parsed.unwrap_or(default)
+    }
+}
+
+/// Room for the contents of a view that V8 keeps in its own heap, see [`contents`].
+pub type Storage = [u8; v8::TYPED_ARRAY_MAX_SIZE_IN_HEAP];
+
+/// An empty [`Storage`].
+pub const STORAGE: Storage = [0; v8::TYPED_ARRAY_MAX_SIZE_IN_HEAP];
+
+/// The bytes of a view, for reading, without giving a small one a buffer of its own. JavaScript must not run
+/// while they are in use.
+pub fn contents<'a>(value: Local<'a, Value>, storage: &'a mut Storage) -> Option<&'a [u8]> {
+    if let Ok(view) = Local::<ArrayBufferView>::try_from(value) {
+        let (data, length) = {
+            let bytes = view.get_contents(storage);
+            (bytes.as_ptr(), bytes.len())
+        };
+        if length == 0 {
+            return Some(&[]);
+        }
+        // SAFETY: these are the bytes just returned; the handle keeps them alive for as long as `'a`, if they are not
+        // in `storage`, which is borrowed as long.
+        return Some(unsafe { std::slice::from_raw_parts(data, length) });
+    }
+    crate::js::bytes(value).map(|cells| read(cells))
+}
+
+/// The bytes of `cells`, for reading. Nobody may write to them meanwhile: JavaScript must not run.
+pub fn read(cells: &[Cell<u8>]) -> &[u8] {
+    // SAFETY: a `Cell<u8>` is laid out as a `u8`. Native code reads between two JavaScript operations, on the thread
+    // that runs them; another thread can only race for a SharedArrayBuffer, whose contents are then unspecified for
+    // any runtime.
+    unsafe { std::slice::from_raw_parts(cells.as_ptr().cast(), cells.len()) }
+}
+
+/// Runs `body` with the bytes of `cells`, for writing. They must not be reachable from `body` by other ways.
+pub fn write<R>(cells: &[Cell<u8>], body: impl FnOnce(&mut [u8]) -> R) -> R {
+    // SAFETY: as in `read`; a `Cell` allows writing through a shared reference.
+    body(unsafe { std::slice::from_raw_parts_mut(cells.as_ptr().cast_mut().cast(), cells.len()) })
+}
+
+/// Copies `source` to the start of `target`, as far as both reach; they may overlap.
+pub fn copy(target: &[Cell<u8>], source: &[Cell<u8>]) -> usize {
+    let length = target.len().min(source.len());
+    // SAFETY: both are valid for `length` bytes, and `copy` allows for overlapping.
+    unsafe { std::ptr::copy(source.as_ptr().cast::<u8>(), target.as_ptr().cast_mut().cast::<u8>(), length) };
+    length
+}
+
+/// The code units of a string.
+#[derive(Clone, Copy)]
+pub enum Units<'a> {
+    /// All of them are below 256.
+    Narrow(&'a [u8]),
+    /// UTF-16.
+    Wide(&'a [u16]),
+}
+
+/// Runs `body` with the code units of `string`, which are not copied: it must not call into V8.
+pub fn units<'s, R>(scope: &mut PinScope<'s, '_>, string: Local<'s, v8::String>, body: impl FnOnce(Units) -> R) -> R {
+    let view = ValueView::new(scope, string);
+    match view.data() {
+        ValueViewData::OneByte(bytes) => body(Units::Narrow(bytes)),
+        ValueViewData::TwoByte(units) => body(Units::Wide(units)),
+    }
+}
+
+/// The most bytes that `string` can have in `encoding`.
+pub fn size<'s>(scope: &mut PinScope<'s, '_>, string: Local<'s, v8::String>, encoding: Encoding) -> usize {
+    let length = string.length();
+    match encoding {
+        Encoding::Ascii | Encoding::Latin1 => length,
+        Encoding::Utf8 | Encoding::Buffer => string.utf8_length(scope),
+        Encoding::Ucs2 => 2 * length,
+        Encoding::Hex => length / 2,
+        Encoding::Base64 | Encoding::Base64Url => length.div_ceil(4) * 3,
+    }
+}
+
+/// Writes `string` to `target` as far as it fits, without partial characters. Returns how many bytes that took.
+pub fn write_string<'s>(
+    scope: &mut PinScope<'s, '_>,
+    string: Local<'s, v8::String>,
+    encoding: Encoding,
+    target: &mut [u8],
+) -> usize {
+    match encoding {
+        Encoding::Ascii | Encoding::Latin1 => {
+            string.write_one_byte_v2(scope, 0, target, WriteFlags::empty());
+            target.len().min(string.length())
+        }
+        Encoding::Utf8 | Encoding::Buffer => {
+            string.write_utf8_v2(scope, target, WriteFlags::kReplaceInvalidUtf8, None)
+        }
+        Encoding::Ucs2 => units(scope, string, |units| {
+            let pairs = target.chunks_exact_mut(2);
+            match units {
+                Units::Narrow(bytes) => {
+                    pairs.zip(bytes).map(|(pair, &byte)| pair.copy_from_slice(&[byte, 0])).count() * 2
+                }
+                Units::Wide(units) => {
+                    pairs.zip(units).map(|(pair, unit)| pair.copy_from_slice(&unit.to_le_bytes())).count() * 2
+                }
+            }
+        }),
+        Encoding::Hex => units(scope, string, |units| hex::decode(units, target)),
+        Encoding::Base64 | Encoding::Base64Url => units(scope, string, |units| base64::decode(units, target)),
+    }
+}
+
+/// The bytes of `string` in `encoding`.
+pub fn bytes_of<'s>(scope: &mut PinScope<'s, '_>, string: Local<'s, v8::String>, encoding: Encoding) -> Vec<u8> {
+    let mut bytes = vec![0; size(scope, string, encoding)];
+    let length = write_string(scope, string, encoding, &mut bytes);
+    bytes.truncate(length);
+    bytes
+}
+
+/// The bytes of a view or buffer, or of a string in `encoding`.
+pub fn bytes_of_value<'s>(scope: &mut PinScope<'s, '_>, value: Local<'s, Value>, encoding: Encoding) -> Option<Vec<u8>> {
+    if let Ok(string) = Local::<v8::String>::try_from(value) {
+        return Some(bytes_of(scope, string, encoding));
+    }
+    let mut storage = STORAGE;
+    contents(value, &mut storage).map(<[u8]>::to_vec)
+}
+
+/// `bytes` as a string in `encoding`, or as a `Buffer`. Throws, and returns `None`, when that is longer than a
+/// string can be.
+pub fn encode<'s>(scope: &mut PinScope<'s, '_>, bytes: &[u8], encoding: Encoding) -> Option<Local<'s, Value>> {
+    let length = match encoding {
+        Encoding::Buffer => return Some(crate::bindings::buffer::new_buffer(scope, bytes.to_vec()).into()),
+        Encoding::Hex => 2 * bytes.len(),
+        Encoding::Base64 => 4 * bytes.len().div_ceil(3),
+        Encoding::Base64Url => (4 * bytes.len()).div_ceil(3),
+        Encoding::Ucs2 => bytes.len() / 2,
+        // How long it gets is known only afterwards.
+        Encoding::Utf8 => 0,
+        Encoding::Ascii | Encoding::Latin1 => bytes.len(),
+    };
+    let string = match encoding {
+        _ if length > v8::String::MAX_LENGTH => None,
+        Encoding::Ascii if !bytes.is_ascii() => {
+            narrow(scope, &bytes.iter().map(|byte| byte & 0x7f).collect::<Vec<_>>())
+        }
+        Encoding::Ascii | Encoding::Latin1 => narrow(scope, bytes),
+        Encoding::Hex => narrow(scope, &hex::encode(bytes)),
+        Encoding::Base64 => narrow(scope, &encode_base64(bytes, false)),
+        Encoding::Base64Url => narrow(scope, &encode_base64(bytes, true)),
+        Encoding::Ucs2 => wide(scope, bytes),
+        Encoding::Utf8 | Encoding::Buffer => utf8(scope, bytes),
+    };
+    if string.is_none() {
+        throw_too_long(scope);
+    }
+    string.map(Into::into)
+}
+
+/// Throws what Node throws for a string that would be too long.
+pub fn throw_too_long(scope: &mut PinScope) {
+    let message = format!("Cannot create a string longer than 0x{:x} characters", v8::String::MAX_LENGTH);
+    errors::throw_code(scope, Kind::Error, "ERR_STRING_TOO_LONG", &message);
+}
+
+/// A string of Latin-1.
+pub fn narrow<'s>(scope: &PinScope<'s, '_>, bytes: &[u8]) -> Option<Local<'s, v8::String>> {
+    v8::String::new_from_one_byte(scope, bytes, v8::NewStringType::Normal)
+}
+
+/// A string of UTF-16 in little-endian bytes; an odd last byte is left out.
+pub fn wide<'s>(scope: &PinScope<'s, '_>, bytes: &[u8]) -> Option<Local<'s, v8::String>> {
+    // Where the bytes lie at an even address they can be taken as they are.
+    let (units, rest) = bytes[..bytes.len() & !1].as_chunks::<2>();
+    debug_assert!(rest.is_empty());
+    let units: Vec<u16> = units.iter().map(|pair| u16::from_le_bytes(*pair)).collect();
+    v8::String::new_from_two_byte(scope, &units, v8::NewStringType::Normal)
+}
+
+/// A string of UTF-8; what is not UTF-8 becomes U+FFFD.
+pub fn utf8<'s>(scope: &PinScope<'s, '_>, bytes: &[u8]) -> Option<Local<'s, v8::String>> {
+    if bytes.is_ascii() {
+        return narrow(scope, bytes);
+    }
+    if bytes.len() < 64 {
+        return v8::String::new_from_utf8(scope, bytes, v8::NewStringType::Normal);
+    }
+    // Long texts go through SIMD: as Latin-1 if they fit, for half the memory, or as UTF-16.
+    if let Some(narrowed) = utf8_to_latin1(bytes) {
+        return narrow(scope, &narrowed);
+    }
+    match utf8_to_utf16(bytes) {
+        Some(units) => v8::String::new_from_two_byte(scope, &units, v8::NewStringType::Normal),
+        None if bytes.len() > v8::String::MAX_LENGTH => {
+            let units: Vec<u16> = String::from_utf8_lossy(bytes).encode_utf16().collect();
+            v8::String::new_from_two_byte(scope, &units, v8::NewStringType::Normal)
+        }
+        None => v8::String::new_from_utf8(scope, bytes, v8::NewStringType::Normal),
+    }
+}
+
+/// `bytes` as Latin-1; `None` when they are not UTF-8 or have other characters.
+pub fn utf8_to_latin1(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(bytes.len());
+    // SAFETY: the output is never longer than the input, and only what was written is taken.
+    unsafe {
+        let result = simdutf::convert_utf8_to_latin1_with_errors(bytes.as_ptr(), bytes.len(), out.as_mut_ptr());
+        if result.error != simdutf::ErrorCode::Success {
+            return None;
+        }
+        out.set_len(result.count);
+    }
+    Some(out)
+}
+
+/// `bytes` as UTF-16; `None` when they are not UTF-8.
+pub fn utf8_to_utf16(bytes: &[u8]) -> Option<Vec<u16>> {
+    let mut out = Vec::with_capacity(simdutf::utf16_length_from_utf8(bytes));
+    // SAFETY: the capacity is the length that simdutf itself tells for this input; for invalid input it stops
+    // before the output would be longer than that. Only what was written is taken.
+    unsafe {
+        let result = simdutf::convert_utf8_to_utf16_with_errors(bytes.as_ptr(), bytes.len(), out.as_mut_ptr());
+        if result.error != simdutf::ErrorCode::Success {
+            return None;
+        }
+        out.set_len(result.count);
+    }
+    Some(out)
+}
