@@ -18,7 +18,8 @@ crate::room! {
 
 /// The slot of the function that runs the queue of `process.nextTick`.
 pub const TICK_CALLBACK: &str = "task_queue.tick";
-const REJECT_CALLBACK: &str = "task_queue.reject";
+/// The slot of the function that learns of rejections without handlers.
+pub const REJECT_CALLBACK: &str = "task_queue.reject";
 /// `[kHasTickScheduled, kHasRejectionToWarn]`
 const TICK_INFO: &str = "task_queue.tickInfo";
 
@@ -70,6 +71,26 @@ fn set_promise_reject_callback<'s>(
     Realm::current().set_slot(scope, REJECT_CALLBACK, args.get(0));
 }
 
+/// Takes back the report of a rejection: native code has handled `promise`, which V8 does not tell.
+pub fn handler_added<'s>(scope: &mut PinScope<'s, '_>, promise: Local<'s, v8::Promise>) {
+    let value = js::undefined(scope);
+    report(scope, v8::PromiseRejectEvent::PromiseHandlerAddedAfterReject, promise, value);
+}
+
+fn report<'s>(
+    scope: &mut PinScope<'s, '_>,
+    event: v8::PromiseRejectEvent,
+    promise: Local<'s, v8::Promise>,
+    value: Local<'s, Value>,
+) {
+    let Some(callback) = Realm::current().function(scope, REJECT_CALLBACK) else { return };
+    let arguments = [js::integer(scope, event as i32), promise.into(), value];
+    let undefined = js::undefined(scope);
+    // A stack overflow can end the callback; Node swallows that too, for it could only recurse.
+    v8::tc_scope!(let caught, scope);
+    callback.call(caught, undefined, &arguments);
+}
+
 /// What V8 calls when a promise is rejected without a handler, gets one later, or is settled twice.
 ///
 /// # Safety
@@ -84,10 +105,5 @@ pub unsafe extern "C" fn on_promise_reject(message: v8::PromiseRejectMessage) {
         v8::PromiseRejectEvent::PromiseHandlerAddedAfterReject => js::undefined(scope),
         _ => message.get_value().unwrap_or_else(|| js::undefined(scope)),
     };
-    let Some(callback) = Realm::current().function(scope, REJECT_CALLBACK) else { return };
-    let arguments = [js::integer(scope, event as i32), message.get_promise().into(), value];
-    let undefined = js::undefined(scope);
-    // A stack overflow can end the callback; Node swallows that too, for it could only recurse.
-    v8::tc_scope!(let caught, scope);
-    callback.call(caught, undefined, &arguments);
+    report(scope, event, message.get_promise(), value);
 }

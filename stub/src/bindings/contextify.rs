@@ -1,5 +1,0 @@
-//! `internalBinding('contextify')`.
-
-crate::room! {
-    name: "contextify",
-}

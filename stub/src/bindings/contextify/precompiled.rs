@@ -1,0 +1,49 @@
+//! The program's CommonJS modules, compiled while the snapshot is taken.
+
+use v8::{Array, Function, Local, Map, PinScope};
+
+use super::syntax;
+use crate::js;
+use crate::realm::Realm;
+use crate::source::Source;
+
+/// A map from a module's path to `[source, function]`.
+const PRECOMPILED: &str = "contextify.precompiled";
+
+/// Compiles the module `path` for [`take`]. One with a syntax error is left out: it throws when the program
+/// loads it.
+pub fn precompile<'s>(scope: &mut PinScope<'s, '_>, path: &str, source: &'static Source) {
+    let code = source.string(scope);
+    let filename = js::string(scope, path);
+    let function = {
+        v8::tc_scope!(let scope, scope);
+        syntax::compile_cjs(scope, code, filename, true)
+    };
+    let Some(function) = function else { return };
+    let entry = Array::new_with_elements(scope, &[code.into(), function.into()]);
+    let realm = Realm::current();
+    let map = realm.slot(scope, PRECOMPILED).and_then(|map| Local::<Map>::try_from(map).ok());
+    let map = map.unwrap_or_else(|| {
+        let map = Map::new(scope);
+        realm.set_slot(scope, PRECOMPILED, map);
+        map
+    });
+    map.set(scope, filename.into(), entry.into());
+}
+
+/// The function of the module `filename` if `code` is its embedded source. Each is there once: a module that is
+/// loaded again must have functions of its own.
+pub fn take<'s>(
+    scope: &mut PinScope<'s, '_>,
+    code: Local<'s, v8::String>,
+    filename: Local<'s, v8::String>,
+) -> Option<Local<'s, Function>> {
+    let map: Local<Map> = Realm::current().slot(scope, PRECOMPILED)?.try_into().ok()?;
+    let entry: Local<Array> = map.get(scope, filename.into())?.try_into().ok()?;
+    let source = entry.get_index(scope, 0)?;
+    if !source.strict_equals(code.into()) {
+        return None;
+    }
+    map.delete(scope, filename.into());
+    entry.get_index(scope, 1)?.try_into().ok()
+}

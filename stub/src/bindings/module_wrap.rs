@@ -1,5 +1,0 @@
-//! `internalBinding('module_wrap')`.
-
-crate::room! {
-    name: "module_wrap",
-}
