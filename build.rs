@@ -50,8 +50,10 @@ fn build() -> PathBuf {
             cargo.env_remove(&name);
         }
     }
-    let built = cargo.status().is_ok_and(|status| status.success());
-    assert!(built, "the stub could not be built, for the reason above");
+    if !cargo.status().is_ok_and(|status| status.success()) {
+        println!("cargo::error=the runtime (the package kiln-stub) could not be built, for the reason shown here");
+        std::process::exit(1);
+    }
     binary(&target_dir, &target, release)
 }
 

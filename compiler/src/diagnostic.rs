@@ -15,7 +15,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,22 +86,21 @@ impl Diagnostic {
         };
         // A control character in a file's name or a specifier must not reach the terminal.
         let message: String = self.message.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-        let help = self.help.as_ref().map(|help| Level::HELP.message(help));
         let title = level.primary_title(message);
-        let report = match &self.at {
-            Some(at) => {
-                let excerpt = Excerpt::of(at);
-                let group = title.element(
-                    Snippet::source(excerpt.text)
-                        .line_start(excerpt.line)
-                        .path(display(&at.path))
-                        .annotation(AnnotationKind::Primary.span(excerpt.span)),
-                );
-                [group.elements(help)]
-            }
-            None => [title.elements(help)],
+        let Some(at) = &self.at else {
+            let help = self.help.as_ref().map(|help| Group::with_title(Level::HELP.secondary_title(help)));
+            let groups = [Some(Group::with_title(title)), help];
+            // Two reports, because one would draw a line between its groups.
+            let lines: Vec<_> = groups.into_iter().flatten().map(|group| renderer.render(&[group])).collect();
+            return lines.join("\n");
         };
-        renderer.render(&report)
+        let excerpt = Excerpt::of(at);
+        let snippet = Snippet::source(excerpt.text)
+            .line_start(excerpt.line)
+            .path(display(&at.path))
+            .annotation(AnnotationKind::Primary.span(excerpt.span));
+        let help = self.help.as_ref().map(|help| Level::HELP.message(help));
+        renderer.render(&[title.element(snippet).elements(help)])
     }
 }
 
@@ -199,6 +198,12 @@ error: cannot find \"x\"
   |
   = help: install it";
         assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn without_a_place() {
+        let shown = Diagnostic::error("cannot find \"x\"").help("look elsewhere").render(false);
+        assert_eq!(shown, "error: cannot find \"x\"\nhelp: look elsewhere");
     }
 
     #[test]

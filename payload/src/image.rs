@@ -40,13 +40,7 @@ impl Trailer {
 }
 
 /// One entry of the table of sections.
-pub(crate) fn table_entry(
-    id: SectionId,
-    encoding: Encoding,
-    offset: u64,
-    stored: u64,
-    plain: u64,
-) -> [u8; ENTRY_LEN] {
+pub(crate) fn table_entry(id: SectionId, encoding: Encoding, offset: u64, stored: u64, plain: u64) -> [u8; ENTRY_LEN] {
     let mut entry = [0; ENTRY_LEN];
     entry[..4].copy_from_slice(&(id as u32).to_le_bytes());
     entry[4..8].copy_from_slice(&u32::from(encoding == Encoding::Zstd).to_le_bytes());
@@ -78,17 +72,10 @@ impl fmt::Display for Damage {
         match self {
             Self::Bare => f.write_str("this is Kiln's bare runtime, without a program in it"),
             Self::Length { expected, found } if found < expected => {
-                write!(
-                    f,
-                    "this executable is damaged: it was cut short ({found} of {expected} bytes are there)"
-                )
+                write!(f, "this executable is damaged: it was cut short ({found} of {expected} bytes are there)")
             }
             Self::Length { expected, found } => {
-                write!(
-                    f,
-                    "this executable is damaged: {} bytes were added to its {expected}",
-                    found - expected
-                )
+                write!(f, "this executable is damaged: {} bytes were added to its {expected}", found - expected)
             }
             Self::Trailer => f.write_str("this executable is damaged: its end was overwritten"),
             Self::Version(version) => write!(
@@ -144,9 +131,7 @@ impl Image {
         if found != expected {
             return Err(Damage::Length { expected, found });
         }
-        let (body, trailer) = file
-            .split_last_chunk::<TRAILER_LEN>()
-            .ok_or(Damage::Trailer)?;
+        let (body, trailer) = file.split_last_chunk::<TRAILER_LEN>().ok_or(Damage::Trailer)?;
         if trailer[..8] != MAGIC {
             return Err(Damage::Trailer);
         }
@@ -154,10 +139,7 @@ impl Image {
         if version != FORMAT_VERSION {
             return Err(Damage::Version(version));
         }
-        let payload = usize::try_from(payload_offset)
-            .ok()
-            .and_then(|at| body.get(at..))
-            .ok_or(Damage::Checksum)?;
+        let payload = usize::try_from(payload_offset).ok().and_then(|at| body.get(at..)).ok_or(Damage::Checksum)?;
         let mut hash = XxHash3_64::with_seed(0);
         hash.write(payload);
         hash.write(&trailer[..TRAILER_LEN - 8]);
@@ -176,16 +158,8 @@ impl Image {
         for entry in table.chunks_exact(ENTRY_LEN) {
             let id = SectionId::from_u32(u32_at(entry, 0))?;
             let bytes = slice(body, u64_at(entry, 8), u64_at(entry, 16))?;
-            let encoding = if u32_at(entry, 4) == 1 {
-                Encoding::Zstd
-            } else {
-                Encoding::Plain
-            };
-            sections[id as usize] = Some(Section {
-                bytes,
-                encoding,
-                plain_len: u64_at(entry, 24),
-            });
+            let encoding = if u32_at(entry, 4) == 1 { Encoding::Zstd } else { Encoding::Plain };
+            sections[id as usize] = Some(Section { bytes, encoding, plain_len: u64_at(entry, 24) });
         }
         Some(Image { sections })
     }
@@ -200,13 +174,8 @@ impl Image {
     /// The archive is not validated again: for the executable that is running, the checksum has shown that
     /// it is what the compiler wrote.
     pub fn index(&self) -> Result<&'static ArchivedIndex, Damage> {
-        let bytes = self
-            .section(SectionId::Index)
-            .ok_or(Damage::Contents)?
-            .bytes;
-        if bytes.len() < size_of::<ArchivedIndex>()
-            || !bytes.as_ptr().cast::<ArchivedIndex>().is_aligned()
-        {
+        let bytes = self.section(SectionId::Index).ok_or(Damage::Contents)?.bytes;
+        if bytes.len() < size_of::<ArchivedIndex>() || !bytes.as_ptr().cast::<ArchivedIndex>().is_aligned() {
             return Err(Damage::Contents);
         }
         // SAFETY: the bytes are those that `Index::to_bytes` made, as `open` has verified by the checksum, and the
@@ -216,10 +185,7 @@ impl Image {
 
     /// The index of a file that anybody may have made: as [`index`](Self::index), but with every reference checked.
     pub fn checked_index(&self) -> Result<&'static ArchivedIndex, Damage> {
-        let bytes = self
-            .section(SectionId::Index)
-            .ok_or(Damage::Contents)?
-            .bytes;
+        let bytes = self.section(SectionId::Index).ok_or(Damage::Contents)?.bytes;
         rkyv::access::<ArchivedIndex, rkyv::rancor::Error>(bytes).map_err(|_| Damage::Contents)
     }
 
@@ -228,14 +194,9 @@ impl Image {
         let section = self.section(SectionId::Text).ok_or(Damage::Contents)?.bytes;
         let (offset, len) = (text.offset.to_native(), text.len.to_native());
         if !text.wide {
-            return slice(section, offset, len)
-                .map(Source::Latin1)
-                .ok_or(Damage::Contents);
+            return slice(section, offset, len).map(Source::Latin1).ok_or(Damage::Contents);
         }
-        let bytes = len
-            .checked_mul(2)
-            .and_then(|len| slice(section, offset, len))
-            .ok_or(Damage::Contents)?;
+        let bytes = len.checked_mul(2).and_then(|len| slice(section, offset, len)).ok_or(Damage::Contents)?;
         // SAFETY: any two bytes are a valid u16.
         match unsafe { bytes.align_to::<u16>() } {
             ([], units, []) => Ok(Source::Wide(units)),
@@ -244,11 +205,7 @@ impl Image {
     }
 
     /// An embedded file's bytes.
-    pub fn file(
-        &self,
-        index: &ArchivedIndex,
-        file: &ArchivedFile,
-    ) -> Result<Cow<'static, [u8]>, Damage> {
+    pub fn file(&self, index: &ArchivedIndex, file: &ArchivedFile) -> Result<Cow<'static, [u8]>, Damage> {
         let encoding = match file.encoding {
             ArchivedEncoding::Plain => Encoding::Plain,
             ArchivedEncoding::Zstd => Encoding::Zstd,
@@ -258,16 +215,8 @@ impl Image {
                 return Ok(self.source(&module.text)?.to_utf8());
             }
         };
-        let section = self
-            .section(SectionId::Files)
-            .ok_or(Damage::Contents)?
-            .bytes;
-        let stored = slice(
-            section,
-            file.offset.to_native(),
-            file.stored_len.to_native(),
-        )
-        .ok_or(Damage::Contents)?;
+        let section = self.section(SectionId::Files).ok_or(Damage::Contents)?.bytes;
+        let stored = slice(section, file.offset.to_native(), file.stored_len.to_native()).ok_or(Damage::Contents)?;
         decode(stored, encoding, file.len.to_native())
     }
 }
@@ -277,33 +226,19 @@ impl Source {
     pub fn to_utf8(self) -> Cow<'static, [u8]> {
         match self {
             Self::Latin1(bytes) if bytes.is_ascii() => Cow::Borrowed(bytes),
-            Self::Latin1(bytes) => Cow::Owned(
-                bytes
-                    .iter()
-                    .map(|&byte| char::from(byte))
-                    .collect::<String>()
-                    .into(),
-            ),
+            Self::Latin1(bytes) => Cow::Owned(bytes.iter().map(|&byte| char::from(byte)).collect::<String>().into()),
             Self::Wide(units) => Cow::Owned(String::from_utf16_lossy(units).into()),
         }
     }
 }
 
-fn decode(
-    stored: &'static [u8],
-    encoding: Encoding,
-    plain_len: u64,
-) -> Result<Cow<'static, [u8]>, Damage> {
+fn decode(stored: &'static [u8], encoding: Encoding, plain_len: u64) -> Result<Cow<'static, [u8]>, Damage> {
     match encoding {
         Encoding::Plain => Ok(Cow::Borrowed(stored)),
         Encoding::Zstd => {
             let capacity = usize::try_from(plain_len).map_err(|_| Damage::Contents)?;
             let plain = zstd::bulk::decompress(stored, capacity).map_err(|_| Damage::Contents)?;
-            if plain.len() == capacity {
-                Ok(Cow::Owned(plain))
-            } else {
-                Err(Damage::Contents)
-            }
+            if plain.len() == capacity { Ok(Cow::Owned(plain)) } else { Err(Damage::Contents) }
         }
         Encoding::Text => Err(Damage::Contents),
     }

@@ -12,39 +12,18 @@ fn stub() -> Vec<u8> {
 }
 
 fn index() -> Index {
-    let mut index = Index {
-        entry: "/__kiln__/app.js".into(),
-        ..Index::default()
-    };
+    let mut index = Index { entry: "/__kiln__/app.js".into(), ..Index::default() };
     let file = |encoding, offset, stored_len, len, module| {
-        Node::File(File {
-            offset,
-            stored_len,
-            len,
-            encoding,
-            executable: false,
-            module,
-        })
+        Node::File(File { offset, stored_len, len, encoding, executable: false, module })
     };
-    index.nodes.insert(
-        "/__kiln__/app.js".into(),
-        file(Encoding::Text, 0, 0, 6, Some(0)),
-    );
-    index.nodes.insert(
-        "/__kiln__/data".into(),
-        file(Encoding::Zstd, 0, 21, 1000, None),
-    );
-    for (path, offset, len, wide) in [
-        ("/__kiln__/app.js", 0, 5, false),
-        ("/__kiln__/b.js", 8, 2, true),
-    ] {
+    index.nodes.insert("/__kiln__/app.js".into(), file(Encoding::Text, 0, 0, 6, Some(0)));
+    index.nodes.insert("/__kiln__/data".into(), file(Encoding::Zstd, 0, 21, 1000, None));
+    for (path, offset, len, wide) in [("/__kiln__/app.js", 0, 5, false), ("/__kiln__/b.js", 8, 2, true)] {
         index.modules.push(Module {
             path: path.into(),
             format: Format::CommonJs,
             text: Text { offset, len, wide },
-            requires: [("fs".to_string(), "node:fs".to_string())]
-                .into_iter()
-                .collect(),
+            requires: [("fs".to_string(), "node:fs".to_string())].into_iter().collect(),
             imports: Default::default(),
         });
     }
@@ -84,25 +63,11 @@ fn round_trip() {
     let opened = Image::open(file, &Seal::of(file).unwrap()).unwrap();
     for index in [opened.index().unwrap(), opened.checked_index().unwrap()] {
         assert_eq!(index.entry.as_str(), "/__kiln__/app.js");
-        assert_eq!(
-            index.modules[0].requires.get("fs").unwrap().as_str(),
-            "node:fs"
-        );
-        assert_eq!(
-            opened.source(&index.modules[0].text),
-            Ok(Source::Latin1(b"caf\xe9s"))
-        );
-        assert_eq!(
-            opened.source(&index.modules[1].text).unwrap().to_utf8(),
-            "😀".as_bytes()
-        );
-        for (path, bytes) in [
-            ("/__kiln__/app.js", "cafés".as_bytes()),
-            ("/__kiln__/data", &[b'x'; 1000]),
-        ] {
-            let Some(crate::ArchivedNode::File(file)) = index.nodes.get(path) else {
-                panic!("{path}")
-            };
+        assert_eq!(index.modules[0].requires.get("fs").unwrap().as_str(), "node:fs");
+        assert_eq!(opened.source(&index.modules[0].text), Ok(Source::Latin1(b"caf\xe9s")));
+        assert_eq!(opened.source(&index.modules[1].text).unwrap().to_utf8(), "😀".as_bytes());
+        for (path, bytes) in [("/__kiln__/app.js", "cafés".as_bytes()), ("/__kiln__/data", &[b'x'; 1000])] {
+            let Some(crate::ArchivedNode::File(file)) = index.nodes.get(path) else { panic!("{path}") };
             assert_eq!(opened.file(index, file).unwrap(), bytes);
         }
     }
@@ -117,10 +82,7 @@ fn same_input_same_bytes() {
 #[test]
 fn a_bare_stub_says_so() {
     let file = page_aligned(&stub());
-    assert_eq!(
-        Image::open(file, &Seal::UNSEALED).unwrap_err(),
-        Damage::Bare
-    );
+    assert_eq!(Image::open(file, &Seal::UNSEALED).unwrap_err(), Damage::Bare);
 }
 
 #[test]
@@ -130,10 +92,7 @@ fn cut_short_anywhere() {
     for len in 0..file.len() {
         let found = len as u64;
         let expected = file.len() as u64;
-        assert_eq!(
-            Image::open(&file[..len], &seal).unwrap_err(),
-            Damage::Length { expected, found }
-        );
+        assert_eq!(Image::open(&file[..len], &seal).unwrap_err(), Damage::Length { expected, found });
     }
 }
 
@@ -159,24 +118,15 @@ fn any_byte_changed() {
 #[test]
 fn the_seal_must_be_unique() {
     assert_eq!(Seal::find(b"no seal"), Err(SealError::Missing));
-    assert_eq!(
-        Seal::find(&[stub(), stub()].concat()),
-        Err(SealError::Several)
-    );
+    assert_eq!(Seal::find(&[stub(), stub()].concat()), Err(SealError::Several));
 }
 
 #[test]
 fn damage_is_one_line() {
     for damage in [
         Damage::Bare,
-        Damage::Length {
-            expected: 10,
-            found: 9,
-        },
-        Damage::Length {
-            expected: 9,
-            found: 10,
-        },
+        Damage::Length { expected: 10, found: 9 },
+        Damage::Length { expected: 9, found: 10 },
         Damage::Trailer,
         Damage::Version(7),
         Damage::Checksum,

@@ -113,8 +113,6 @@ impl Index {
     /// The archive's bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
         // Serializing into memory has no way to fail: the types hold no unsized surprises and no shared pointers.
-        rkyv::to_bytes::<rkyv::rancor::Error>(self)
-            .map(|bytes| bytes.to_vec())
-            .unwrap_or_default()
+        rkyv::to_bytes::<rkyv::rancor::Error>(self).map(|bytes| bytes.to_vec()).unwrap_or_default()
     }
 }

@@ -15,9 +15,8 @@ mod write;
 
 pub use image::{Damage, Image, Section, Source};
 pub use index::{
-    ArchivedDirEntry, ArchivedEncoding, ArchivedFile, ArchivedFormat, ArchivedIndex,
-    ArchivedModule, ArchivedNode, ArchivedText, DirEntry, Encoding, File, Format, Index, Map,
-    Module, Node, Text, VIRTUAL_ROOT,
+    ArchivedDirEntry, ArchivedEncoding, ArchivedFile, ArchivedFormat, ArchivedIndex, ArchivedModule, ArchivedNode,
+    ArchivedText, DirEntry, Encoding, File, Format, Index, Map, Module, Node, Text, VIRTUAL_ROOT,
 };
 pub use seal::{Seal, SealError};
 pub use write::ImageWriter;
@@ -46,13 +45,7 @@ pub enum SectionId {
 
 impl SectionId {
     /// All sections, in the order in which they stand in a file.
-    pub const ALL: [SectionId; 5] = [
-        Self::Index,
-        Self::Text,
-        Self::Files,
-        Self::Snapshot,
-        Self::Library,
-    ];
+    pub const ALL: [SectionId; 5] = [Self::Index, Self::Text, Self::Files, Self::Snapshot, Self::Library];
 
     /// The name by which `kiln inspect` lists the section.
     pub fn name(self) -> &'static str {

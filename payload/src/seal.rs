@@ -7,8 +7,8 @@ const MARKER_LEN: usize = 32;
 /// The marker with every bit flipped. The search flips it back at run time, so that neither the compiler nor a
 /// stub that happens to contain this code holds the marker a second time.
 const FLIPPED: [u8; MARKER_LEN] = [
-    0x5c, 0x14, 0xe9, 0x93, 0x27, 0xd0, 0x8e, 0x61, 0xf3, 0x0b, 0xa8, 0x45, 0x7a, 0xce, 0x39, 0x96,
-    0x1d, 0xb2, 0x64, 0xdf, 0x08, 0xf1, 0x5b, 0xac, 0xe7, 0x32, 0x80, 0x4f, 0xb9, 0x76, 0xc5, 0x2a,
+    0x5c, 0x14, 0xe9, 0x93, 0x27, 0xd0, 0x8e, 0x61, 0xf3, 0x0b, 0xa8, 0x45, 0x7a, 0xce, 0x39, 0x96, 0x1d, 0xb2, 0x64,
+    0xdf, 0x08, 0xf1, 0x5b, 0xac, 0xe7, 0x32, 0x80, 0x4f, 0xb9, 0x76, 0xc5, 0x2a,
 ];
 
 const fn marker() -> [u8; MARKER_LEN] {
@@ -35,12 +35,7 @@ pub struct Seal {
 
 impl Seal {
     /// What a stub holds until the compiler has appended a payload to it.
-    pub const UNSEALED: Seal = Seal {
-        marker: marker(),
-        file_len: [0; 8],
-        payload_offset: [0; 8],
-        reserved: [0; 16],
-    };
+    pub const UNSEALED: Seal = Seal { marker: marker(), file_len: [0; 8], payload_offset: [0; 8], reserved: [0; 16] };
 
     /// How many bytes a seal takes.
     pub const LEN: usize = size_of::<Seal>();
@@ -49,22 +44,15 @@ impl Seal {
     pub fn read(&self) -> Option<(u64, u64)> {
         // SAFETY: both pointers come from references. The reads are volatile because the bytes in the file are not
         // those that the compiler of the stub saw, and it must not conclude that they are zero.
-        let (file_len, payload_offset) = unsafe {
-            (
-                std::ptr::read_volatile(&self.file_len),
-                std::ptr::read_volatile(&self.payload_offset),
-            )
-        };
+        let (file_len, payload_offset) =
+            unsafe { (std::ptr::read_volatile(&self.file_len), std::ptr::read_volatile(&self.payload_offset)) };
         let file_len = u64::from_le_bytes(file_len);
         (file_len != 0).then(|| (file_len, u64::from_le_bytes(payload_offset)))
     }
 
     /// Where the one seal of an executable or a bare stub lies in its file.
     pub fn find(file: &[u8]) -> Result<usize, SealError> {
-        let needle: Vec<u8> = std::hint::black_box(FLIPPED)
-            .iter()
-            .map(|byte| !byte)
-            .collect();
+        let needle: Vec<u8> = std::hint::black_box(FLIPPED).iter().map(|byte| !byte).collect();
         let mut found = memchr::memmem::find_iter(file, &needle);
         match (found.next(), found.next()) {
             (Some(at), None) if at + Self::LEN <= file.len() => Ok(at),
@@ -77,15 +65,9 @@ impl Seal {
     pub fn of(file: &[u8]) -> Result<Seal, SealError> {
         let at = Self::find(file)?;
         // Its own marker does not matter, and must not be in a stub that happens to contain this code.
-        let mut seal = Seal {
-            marker: [0; MARKER_LEN],
-            file_len: [0; 8],
-            payload_offset: [0; 8],
-            reserved: [0; 16],
-        };
+        let mut seal = Seal { marker: [0; MARKER_LEN], file_len: [0; 8], payload_offset: [0; 8], reserved: [0; 16] };
         seal.file_len.copy_from_slice(&file[at + MARKER_LEN..][..8]);
-        seal.payload_offset
-            .copy_from_slice(&file[at + MARKER_LEN + 8..][..8]);
+        seal.payload_offset.copy_from_slice(&file[at + MARKER_LEN + 8..][..8]);
         Ok(seal)
     }
 

@@ -18,11 +18,7 @@ pub struct ImageWriter<'a> {
 impl<'a> ImageWriter<'a> {
     /// Begins with a bare stub.
     pub fn new(stub: &'a [u8]) -> Result<Self, SealError> {
-        Ok(Self {
-            stub,
-            seal: Seal::find(stub)?,
-            sections: Vec::new(),
-        })
+        Ok(Self { stub, seal: Seal::find(stub)?, sections: Vec::new() })
     }
 
     /// Adds a section that is stored as it is.
@@ -31,13 +27,7 @@ impl<'a> ImageWriter<'a> {
     }
 
     /// Adds a section whose `stored` bytes decode to `plain_len` bytes.
-    pub fn section(
-        &mut self,
-        id: SectionId,
-        encoding: Encoding,
-        plain_len: u64,
-        stored: &'a [u8],
-    ) -> &mut Self {
+    pub fn section(&mut self, id: SectionId, encoding: Encoding, plain_len: u64, stored: &'a [u8]) -> &mut Self {
         self.sections.push((id, encoding, plain_len, stored));
         self
     }
@@ -49,13 +39,7 @@ impl<'a> ImageWriter<'a> {
         let mut end = payload_offset;
         for (id, encoding, plain_len, stored) in &self.sections {
             let offset = end.next_multiple_of(PAGE);
-            table.extend(table_entry(
-                *id,
-                *encoding,
-                offset,
-                stored.len() as u64,
-                *plain_len,
-            ));
+            table.extend(table_entry(*id, *encoding, offset, stored.len() as u64, *plain_len));
             end = offset + stored.len() as u64;
         }
         let table_offset = end.next_multiple_of(8);
@@ -67,22 +51,14 @@ impl<'a> ImageWriter<'a> {
         out.write_all(&fields)?;
         out.write_all(&self.stub[at + fields.len()..])?;
 
-        let mut payload = Hashing {
-            out,
-            hash: XxHash3_64::with_seed(0),
-            at: payload_offset,
-        };
+        let mut payload = Hashing { out, hash: XxHash3_64::with_seed(0), at: payload_offset };
         for (.., stored) in &self.sections {
             payload.pad_to(PAGE)?;
             payload.put(stored)?;
         }
         payload.pad_to(8)?;
         payload.put(&table)?;
-        let mut trailer = Trailer {
-            sections: self.sections.len() as u32,
-            table_offset,
-            checksum: 0,
-        };
+        let mut trailer = Trailer { sections: self.sections.len() as u32, table_offset, checksum: 0 };
         payload.hash.write(&trailer.hashed());
         trailer.checksum = payload.hash.finish();
         out.write_all(&trailer.to_bytes())?;

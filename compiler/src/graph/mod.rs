@@ -7,6 +7,8 @@ mod problems;
 pub mod resolve;
 #[cfg(test)]
 pub mod testing;
+#[cfg(test)]
+mod tests;
 mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -82,15 +82,13 @@ fn failed(path: &Path, visited: &Visited, failure: &Failure) -> (bool, Diagnosti
 
 fn unresolved<'v>(path: &'v Path, visited: &'v Visited) -> impl Iterator<Item = (bool, Diagnostic)> + 'v {
     visited.references.iter().filter_map(move |(reference, target)| {
-        let help = target.as_ref().err()?;
+        let why = target.as_ref().err()?;
         let silent = reference.guarded || reference.kind == ReferenceKind::ImportResolve;
         let is_fatal = reference.kind == ReferenceKind::Import;
         if silent && !is_fatal {
             return None;
         }
-        let problem = Diagnostic::error(format!("cannot find \"{}\"", reference.specifier))
-            .at(path, &visited.source, reference.span.clone())
-            .help(help);
+        let problem = Diagnostic::error(&why.message).at(path, &visited.source, reference.span.clone()).help(&why.help);
         Some((is_fatal, problem))
     })
 }

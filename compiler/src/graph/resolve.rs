@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use oxc_resolver::{ResolveError, ResolveOptions};
 use percent_encoding::percent_decode_str;
 
+use crate::diagnostic::display;
+
 /// Which of Node's two sets of rules a specifier goes by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EdgeKind {
@@ -28,6 +30,15 @@ pub enum Target {
     },
     /// Something that is not a file: a `data:` URL, say. The runtime deals with it.
     Elsewhere,
+}
+
+/// Why a specifier leads nowhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unresolved {
+    /// What happened.
+    pub message: String,
+    /// Why, or what to do.
+    pub help: String,
 }
 
 /// Resolves specifiers, remembering what it has seen of the disk.
@@ -62,7 +73,7 @@ impl Resolver {
     }
 
     /// Resolves `specifier` as seen from a module in `directory`.
-    pub fn resolve(&self, directory: &Path, specifier: &str, kind: EdgeKind) -> Result<Target, String> {
+    pub fn resolve(&self, directory: &Path, specifier: &str, kind: EdgeKind) -> Result<Target, Unresolved> {
         let result = match kind {
             EdgeKind::Require => self.require.resolve(directory, specifier),
             EdgeKind::Import => {
@@ -85,27 +96,30 @@ impl Resolver {
         }
     }
 
-    /// What to do about a specifier that leads nowhere.
-    fn explain(&self, error: &ResolveError, directory: &Path, specifier: &str, kind: EdgeKind) -> String {
-        let relative = specifier.starts_with("./") || specifier.starts_with("../") || specifier.starts_with('/');
-        match error {
+    /// What to say of a specifier that leads nowhere.
+    fn explain(&self, error: &ResolveError, directory: &Path, specifier: &str, kind: EdgeKind) -> Unresolved {
+        let relative = specifier.starts_with('.') || specifier.starts_with('/');
+        let (message, help) = match error {
             ResolveError::NotFound(_) if relative => {
-                let path = directory.join(specifier);
-                let intended = self.require.resolve(directory, specifier).ok();
-                match intended {
-                    Some(intended) if kind == EdgeKind::Import => {
-                        let name = intended.path().strip_prefix(directory).unwrap_or(intended.path());
-                        let dot = if name.is_relative() { "./" } else { "" };
-                        format!("an import needs the file's full name: \"{dot}{}\"", name.display())
+                let help = match self.require.resolve(directory, specifier) {
+                    Ok(intended) if kind == EdgeKind::Import => {
+                        format!("an import needs the file's full name: {}", display(intended.path()))
                     }
-                    _ => format!("there is no file {}", normalized(&path).display()),
-                }
+                    _ => format!("there is no file {}", display(&normalized(&directory.join(specifier)))),
+                };
+                (format!("cannot find \"{specifier}\""), help)
             }
             ResolveError::NotFound(_) if !specifier.starts_with('#') => {
-                format!("is it installed? no node_modules folder at or above {} has it", directory.display())
+                let help = format!("is it installed? no node_modules at or above {} has it", display(directory));
+                (format!("cannot find \"{specifier}\""), help)
             }
-            error => error.to_string(),
-        }
+            ResolveError::Json(json) => {
+                let help = format!("{} is not valid JSON: {}", display(&json.path), json.message);
+                (format!("cannot resolve \"{specifier}\""), help)
+            }
+            error => (format!("cannot resolve \"{specifier}\""), error.to_string()),
+        };
+        Unresolved { message, help }
     }
 }
 
@@ -149,7 +163,7 @@ mod tests {
     fn seen(files: &[(&str, &str)], from: &str, specifier: &str, kind: EdgeKind) -> Result<String, String> {
         let project = project(files);
         let root = project.path().canonicalize().unwrap();
-        match Resolver::new().resolve(&root.join(from), specifier, kind)? {
+        match Resolver::new().resolve(&root.join(from), specifier, kind).map_err(|problem| problem.help)? {
             Target::Builtin(name) => Ok(name),
             Target::Elsewhere => Ok("elsewhere".into()),
             Target::File { path, suffix } => Ok(format!("{}{suffix}", path.strip_prefix(&root).unwrap().display())),
@@ -181,7 +195,7 @@ mod tests {
         use EdgeKind::{Import, Require};
         let is = |text: &str| Ok(text.to_string());
         assert_eq!(seen(FILES, "", "./a", Require), is("a.js"));
-        assert!(seen(FILES, "", "./a", Import).unwrap_err().contains("\"./a.js\""));
+        assert!(seen(FILES, "", "./a", Import).unwrap_err().contains("/a.js"));
         assert_eq!(seen(FILES, "", "./a.js?v=1#h", Import), is("a.js?v=1#h"));
         assert_eq!(seen(FILES, "", "./b%20c.js", Import), is("b c.js"));
         assert_eq!(seen(FILES, "", "./dir", Require), is("dir/index.js"));

@@ -12,7 +12,7 @@ use rayon::Scope;
 
 use super::files;
 use super::package::{ModuleType, Packages};
-use super::resolve::{EdgeKind, Resolver, Target};
+use super::resolve::{EdgeKind, Resolver, Target, Unresolved};
 use crate::diagnostic::Diagnostic;
 use crate::scan::{self, Declared, Pattern, Purpose, Reference, ReferenceKind, Scan, SyntaxError};
 
@@ -33,7 +33,7 @@ pub struct Visited {
     pub format: Format,
     pub bytes: Vec<u8>,
     pub source: Arc<str>,
-    pub references: Vec<(Reference, Result<Target, String>)>,
+    pub references: Vec<(Reference, Result<Target, Unresolved>)>,
     pub failure: Option<Failure>,
 }
 
