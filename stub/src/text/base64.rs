@@ -1,6 +1,6 @@
 //! Base64, as Node reads and writes it.
 
-use simdutf::{Base64Options, ErrorCode, LastChunkHandlingOptions};
+use v8::simdutf::{self, Base64Options, ErrorCode, LastChunkHandling};
 
 use super::Units;
 
@@ -8,12 +8,10 @@ use super::Units;
 pub fn encode(bytes: &[u8], url: bool) -> Vec<u8> {
     let options = if url { Base64Options::Url } else { Base64Options::Default };
     let length = simdutf::base64_length_from_binary(bytes.len(), options);
-    let mut out = Vec::with_capacity(length);
-    // SAFETY: the capacity is the length that simdutf tells for this input, and all of it gets written.
-    unsafe {
-        let written = simdutf::binary_to_base64(bytes.as_ptr(), bytes.len(), out.as_mut_ptr(), options);
-        out.set_len(written);
-    }
+    let mut out = vec![0; length];
+    // SAFETY: the output has the length that simdutf tells for this input.
+    let written = unsafe { simdutf::binary_to_base64(bytes, &mut out, options) };
+    out.truncate(written);
     out
 }
 
@@ -30,21 +28,14 @@ pub fn decode(digits: Units, target: &mut [u8]) -> usize {
 
 /// Decodes what has no flaws; `None` for the rest, and where the target is too small.
 fn decode_fast(digits: &[u8], target: &mut [u8]) -> Option<usize> {
-    // SAFETY: simdutf reads `len` bytes only.
-    let most = unsafe { simdutf::maximal_binary_length_from_base64(digits.as_ptr(), digits.len()) };
+    let most = simdutf::maximal_binary_length_from_base64(digits);
     if most > target.len() {
         return None;
     }
+    let url = digits.iter().any(|digit| matches!(digit, b'-' | b'_'));
+    let options = if url { Base64Options::Url } else { Base64Options::Default };
     // SAFETY: the target has room for the most that simdutf says it can write.
-    let result = unsafe {
-        simdutf::base64_to_binary(
-            digits.as_ptr(),
-            digits.len(),
-            target.as_mut_ptr(),
-            Base64Options::DefaultOrUrl,
-            LastChunkHandlingOptions::Loose,
-        )
-    };
+    let result = unsafe { simdutf::base64_to_binary(digits, target, options, LastChunkHandling::Loose) };
     (result.error == ErrorCode::Success).then_some(result.count)
 }
 
@@ -84,23 +75,15 @@ pub enum DecodeError {
 
 /// Decodes by the rules of `atob`: only white space is skipped, and padding has to be right.
 pub fn decode_forgiving(digits: &[u8]) -> Result<Vec<u8>, DecodeError> {
-    // SAFETY: simdutf reads `len` bytes only.
-    let most = unsafe { simdutf::maximal_binary_length_from_base64(digits.as_ptr(), digits.len()) };
-    let mut out = Vec::with_capacity(most);
-    // SAFETY: the capacity is the most that simdutf says it can write; only what it wrote is taken.
-    unsafe {
-        let result = simdutf::base64_to_binary(
-            digits.as_ptr(),
-            digits.len(),
-            out.as_mut_ptr(),
-            Base64Options::Default,
-            LastChunkHandlingOptions::Loose,
-        );
-        match result.error {
-            ErrorCode::Success => out.set_len(result.count),
-            ErrorCode::Base64InputRemainder => return Err(DecodeError::Remainder),
-            _ => return Err(DecodeError::Character),
-        }
+    let most = simdutf::maximal_binary_length_from_base64(digits);
+    let mut out = vec![0; most];
+    // SAFETY: the output has room for the most that simdutf says it can write.
+    let result =
+        unsafe { simdutf::base64_to_binary(digits, &mut out, Base64Options::Default, LastChunkHandling::Loose) };
+    out.truncate(result.count);
+    match result.error {
+        ErrorCode::Success => Ok(out),
+        ErrorCode::Base64InputRemainder => Err(DecodeError::Remainder),
+        _ => Err(DecodeError::Character),
     }
-    Ok(out)
 }

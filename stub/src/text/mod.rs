@@ -6,6 +6,7 @@ mod base64;
 mod hex;
 
 use std::cell::Cell;
+use v8::simdutf;
 
 use v8::{ArrayBufferView, Local, PinScope, Value, ValueView, ValueViewData, WriteFlags};
 
@@ -159,9 +160,7 @@ pub fn write_string<'s>(
             string.write_one_byte_v2(scope, 0, target, WriteFlags::empty());
             target.len().min(string.length())
         }
-        Encoding::Utf8 | Encoding::Buffer => {
-            string.write_utf8_v2(scope, target, WriteFlags::kReplaceInvalidUtf8, None)
-        }
+        Encoding::Utf8 | Encoding::Buffer => string.write_utf8_v2(scope, target, WriteFlags::kReplaceInvalidUtf8, None),
         Encoding::Ucs2 => units(scope, string, |units| {
             let pairs = target.chunks_exact_mut(2);
             match units {
@@ -187,7 +186,11 @@ pub fn bytes_of<'s>(scope: &mut PinScope<'s, '_>, string: Local<'s, v8::String>,
 }
 
 /// The bytes of a view or buffer, or of a string in `encoding`.
-pub fn bytes_of_value<'s>(scope: &mut PinScope<'s, '_>, value: Local<'s, Value>, encoding: Encoding) -> Option<Vec<u8>> {
+pub fn bytes_of_value<'s>(
+    scope: &mut PinScope<'s, '_>,
+    value: Local<'s, Value>,
+    encoding: Encoding,
+) -> Option<Vec<u8>> {
     if let Ok(string) = Local::<v8::String>::try_from(value) {
         return Some(bytes_of(scope, string, encoding));
     }
@@ -270,29 +273,18 @@ pub fn utf8<'s>(scope: &PinScope<'s, '_>, bytes: &[u8]) -> Option<Local<'s, v8::
 
 /// `bytes` as Latin-1; `None` when they are not UTF-8 or have other characters.
 pub fn utf8_to_latin1(bytes: &[u8]) -> Option<Vec<u8>> {
-    let mut out = Vec::with_capacity(bytes.len());
-    // SAFETY: the output is never longer than the input, and only what was written is taken.
-    unsafe {
-        let result = simdutf::convert_utf8_to_latin1_with_errors(bytes.as_ptr(), bytes.len(), out.as_mut_ptr());
-        if result.error != simdutf::ErrorCode::Success {
-            return None;
-        }
-        out.set_len(result.count);
-    }
-    Some(out)
+    let mut out = vec![0; bytes.len()];
+    // SAFETY: the output is never longer than the input.
+    let result = unsafe { simdutf::convert_utf8_to_latin1_with_errors(bytes, &mut out) };
+    out.truncate(result.count);
+    result.is_ok().then_some(out)
 }
 
 /// `bytes` as UTF-16; `None` when they are not UTF-8.
 pub fn utf8_to_utf16(bytes: &[u8]) -> Option<Vec<u16>> {
-    let mut out = Vec::with_capacity(simdutf::utf16_length_from_utf8(bytes));
-    // SAFETY: the capacity is the length that simdutf itself tells for this input; for invalid input it stops
-    // before the output would be longer than that. Only what was written is taken.
-    unsafe {
-        let result = simdutf::convert_utf8_to_utf16_with_errors(bytes.as_ptr(), bytes.len(), out.as_mut_ptr());
-        if result.error != simdutf::ErrorCode::Success {
-            return None;
-        }
-        out.set_len(result.count);
-    }
-    Some(out)
+    let mut out = vec![0; bytes.len()];
+    // SAFETY: no byte makes more than one code unit.
+    let result = unsafe { simdutf::convert_utf8_to_utf16le_with_errors(bytes, &mut out) };
+    out.truncate(result.count);
+    result.is_ok().then_some(out)
 }

@@ -18,6 +18,7 @@ pub fn raw() -> *mut sys::uv_loop_t {
                 let event_loop: *mut sys::uv_loop_t = Box::into_raw(Box::new(std::mem::zeroed()));
                 let result = sys::uv_loop_init(event_loop);
                 assert_eq!(result, 0, "the event loop can't be made: {}", super::error_message(result));
+                sys::uv_loop_configure(event_loop, sys::uv_loop_option_UV_METRICS_IDLE_TIME);
                 event_loop
             }
         })
@@ -51,3 +52,25 @@ pub fn hrtime() -> u64 {
     unsafe { sys::uv_hrtime() }
 }
 
+
+/// Whether anything keeps the loop running.
+pub fn alive() -> bool {
+    // SAFETY: as in `run`.
+    unsafe { sys::uv_loop_alive(raw()) != 0 }
+}
+
+/// Nanoseconds that the loop has waited for events.
+pub fn idle_time() -> u64 {
+    // SAFETY: as in `run`.
+    unsafe { sys::uv_metrics_idle_time(raw()) }
+}
+
+/// How many rounds the loop made, how many events it handled, and how many of them had been waiting.
+pub fn metrics() -> [u64; 3] {
+    // SAFETY: as in `run`; plain numbers may be zero before libuv fills them in.
+    unsafe {
+        let mut metrics: sys::uv_metrics_t = std::mem::zeroed();
+        sys::uv_metrics_info(raw(), &raw mut metrics);
+        [metrics.loop_count, metrics.events, metrics.events_waiting]
+    }
+}

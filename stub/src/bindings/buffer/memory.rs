@@ -36,7 +36,8 @@ pub fn compare<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<
         return;
     }
     let (mut left, mut right) = (STORAGE, STORAGE);
-    if let (Some(left), Some(right)) = (text::contents(args.get(0), &mut left), text::contents(args.get(1), &mut right)) {
+    if let (Some(left), Some(right)) = (text::contents(args.get(0), &mut left), text::contents(args.get(1), &mut right))
+    {
         rv.set_int32(left.cmp(right) as i32);
     }
 }

@@ -139,11 +139,11 @@ fn set_narrow<'s>(scope: &mut PinScope<'s, '_>, result: Result<Vec<u8>, i32>, rv
 }
 
 pub fn is_utf8<'s>(_: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
-    rv.set_bool(check(args.get(0), simdutf::validate_utf8));
+    rv.set_bool(check(args.get(0), v8::simdutf::validate_utf8));
 }
 
 pub fn is_ascii<'s>(_: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
-    rv.set_bool(check(args.get(0), simdutf::validate_ascii));
+    rv.set_bool(check(args.get(0), v8::simdutf::validate_ascii));
 }
 
 fn check(value: Local<Value>, valid: fn(&[u8]) -> bool) -> bool {

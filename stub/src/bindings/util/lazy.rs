@@ -1,8 +1,8 @@
 //! Properties that load a built-in module when they are first read.
 
 use v8::{
-    Array, FunctionCallbackArguments, Local, MapFnTo, Name, Object, PinScope, PropertyAttribute, PropertyCallbackArguments,
-    ReturnValue, SideEffectType, Value,
+    Array, FunctionCallbackArguments, Local, MapFnTo, Name, Object, PinScope, PropertyAttribute,
+    PropertyCallbackArguments, ReturnValue, SideEffectType, Value,
 };
 
 use crate::js;
@@ -32,15 +32,8 @@ pub fn define_lazy_properties<'s>(
         let Ok(key) = Local::<Name>::try_from(key) else { continue };
         let attribute = if enumerable { PropertyAttribute::NONE } else { PropertyAttribute::DONT_ENUM };
         let effects = (SideEffectType::HasSideEffect, SideEffectType::HasSideEffect);
-        let defined = target.set_lazy_data_property_with_data(
-            scope,
-            key,
-            load,
-            args.get(1),
-            attribute,
-            effects.0,
-            effects.1,
-        );
+        let defined =
+            target.set_lazy_data_property_with_data(scope, key, load, args.get(1), attribute, effects.0, effects.1);
         if defined.is_none() {
             return;
         }

@@ -134,8 +134,13 @@ fn get_own_non_index_properties<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>
     use v8::PropertyFilter as Filter;
     let Ok(object) = Local::<Object>::try_from(args.get(0)) else { return };
     let bits = args.get(1).uint32_value(scope).unwrap_or_default();
-    let flags =
-        [Filter::ONLY_WRITABLE, Filter::ONLY_ENUMERABLE, Filter::ONLY_CONFIGURABLE, Filter::SKIP_STRINGS, Filter::SKIP_SYMBOLS];
+    let flags = [
+        Filter::ONLY_WRITABLE,
+        Filter::ONLY_ENUMERABLE,
+        Filter::ONLY_CONFIGURABLE,
+        Filter::SKIP_STRINGS,
+        Filter::SKIP_SYMBOLS,
+    ];
     let filter = flags
         .into_iter()
         .enumerate()

@@ -1,5 +1,0 @@
-//! `internalBinding('messaging')`.
-
-crate::room! {
-    name: "messaging",
-}

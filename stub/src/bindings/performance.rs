@@ -1,5 +1,0 @@
-//! `internalBinding('performance')`.
-
-crate::room! {
-    name: "performance",
-}
