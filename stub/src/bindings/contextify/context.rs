@@ -13,7 +13,7 @@ use v8::{
 
 use super::compile::HOST_DEFINED_OPTION;
 use super::{Args, Return, interceptors};
-use crate::bindings::errors::MAY_GENERATE_CODE;
+use crate::bindings::errors::{MAY_GENERATE_CODE, MAY_GENERATE_WASM};
 use crate::bindings::util;
 use crate::js;
 use crate::realm::Realm;
@@ -49,7 +49,7 @@ struct Queue {
 /// hostDefinedOptionId)`
 pub fn make_context<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
     let sandbox = Local::<Object>::try_from(args.get(0)).ok();
-    let strings = args.get(3).is_true();
+    let allowed = [(MAY_GENERATE_CODE, args.get(3)), (MAY_GENERATE_WASM, args.get(4))];
     let own_queue = args.get(5).is_true();
     let Ok(id) = Local::<Symbol>::try_from(args.get(6)) else { return };
     let main = scope.get_current_context();
@@ -70,7 +70,7 @@ pub fn make_context<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Re
     {
         let scope = &mut ContextScope::new(scope, context);
         v8::tc_scope!(let caught, scope);
-        if initialize(caught, Sandboxed { context, extras }, sandbox, strings, id).is_none() {
+        if initialize(caught, Sandboxed { context, extras }, sandbox, &allowed, id).is_none() {
             caught.rethrow();
             return;
         }
@@ -103,14 +103,15 @@ fn initialize<'s>(
     scope: &mut PinScope<'s, '_>,
     new: Sandboxed<'s>,
     sandbox: Option<Local<'s, Object>>,
-    strings: bool,
+    allowed: &[(&str, Local<'s, Value>)],
     id: Local<'s, Symbol>,
 ) -> Option<()> {
     let global = new.context.global(scope);
     remove_break_iterator(scope, global);
-    let private = util::private(scope, MAY_GENERATE_CODE);
-    let strings = js::boolean(scope, strings);
-    new.extras.set_private(scope, private, strings)?;
+    for (name, value) in allowed {
+        let private = util::private(scope, name);
+        new.extras.set_private(scope, private, *value)?;
+    }
     if let Some(sandbox) = sandbox {
         let name = sandbox.get_constructor_name().to_rust_string_lossy(scope);
         if name != "Object" {

@@ -109,7 +109,7 @@ fn set<'s>(
     args: Access<'s>,
     _: ReturnValue<Boolean>,
 ) -> Intercepted {
-    let strict = args.should_throw_on_error();
+    // V8 itself has thrown by now if this is strict code's store to a name that nobody declared.
     within(scope, &args, |scope, pair| {
         let on_global = pair.global.get_real_named_property_attributes(scope, key);
         let on_sandbox = pair.sandbox.get_real_named_property_attributes(scope, key);
@@ -117,7 +117,7 @@ fn set<'s>(
             return None;
         }
         let declared = on_global.is_some() || on_sandbox.is_some();
-        if !declared && (key.is_symbol() || strict && is_undeclared_store(value)) {
+        if !declared && key.is_symbol() {
             return None;
         }
         pair.sandbox.set(scope, key.into(), value)?;
@@ -133,11 +133,6 @@ fn set<'s>(
             })
             .then_some(())
     })
-}
-
-/// Whether a strict-mode store to a name that nobody declared is an error: not that of a function declaration.
-fn is_undeclared_store(value: Local<Value>) -> bool {
-    !value.is_function()
 }
 
 fn descriptor<'s>(

@@ -75,6 +75,12 @@ fn measure_memory<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Retu
     let result = Object::new(scope);
     let total = estimate(scope);
     js::set(scope, result, "total", total);
+    let wasm = Object::new(scope);
+    for key in ["code", "metadata"] {
+        let none = js::integer(scope, 0);
+        js::set(scope, wasm, key, none);
+    }
+    js::set(scope, result, "WebAssembly", wasm);
     // The mode 1 is the detailed one.
     if args.get(0).int32_value(scope) == Some(1) {
         let current = estimate(scope);

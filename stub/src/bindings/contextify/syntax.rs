@@ -4,7 +4,7 @@ use v8::{Function, Local, Object, PinScope};
 
 use super::compile::{self, Place};
 use super::{Args, Return, precompiled};
-use crate::bindings::{errors, module_wrap, symbols};
+use crate::bindings::{errors, module_wrap, process_methods, symbols};
 use crate::realm::Realm;
 use crate::{bootstrap, js};
 
@@ -141,7 +141,7 @@ fn warn_about_esm<'s>(scope: &mut PinScope<'s, '_>, filename: Local<'s, v8::Stri
         ),
     );
     let process = realm.object(scope, bootstrap::PROCESS)?;
-    let emit = realm.function(scope, "process_methods.emitWarningSync");
+    let emit = realm.function(scope, process_methods::EMIT_WARNING_SYNC);
     let emit = match emit {
         Some(emit) => emit,
         None => js::get(scope, process, "emitWarning")?.try_into().ok()?,

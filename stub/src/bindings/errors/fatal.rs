@@ -112,9 +112,8 @@ fn report<'s>(
                 }
             };
             print(&text);
-            let program = std::env::args().next().unwrap_or_default();
-            let program = program.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or("node").to_owned();
-            print(&format!("(Use `{program} --trace-uncaught ...` to show where the exception was thrown)\n"));
+            // The program has no such option; its source under Node has.
+            print("(Use `node --trace-uncaught ...` to show where the exception was thrown)\n");
         }
     }
     print(&format!("\nNode.js {}\n", library::VERSION));

@@ -67,6 +67,7 @@ pub fn install(isolate: &mut v8::Isolate) {
     let levels = v8::MessageErrorLevel::ERROR | v8::MessageErrorLevel::WARNING;
     isolate.add_message_listener_with_error_level(on_message, levels);
     isolate.set_modify_code_generation_from_strings_callback(on_code_from_string);
+    isolate.set_allow_wasm_code_generation_callback(on_wasm_code);
     isolate.set_oom_error_handler(on_out_of_memory);
 }
 
@@ -135,6 +136,23 @@ fn emit_warning<'s>(scope: &mut PinScope<'s, '_>, message: Local<'s, v8::Message
 
 /// The private symbol of a context's extras that says whether it may evaluate strings.
 pub const MAY_GENERATE_CODE: &str = "context_may_generate_code";
+/// The same for WebAssembly.
+pub const MAY_GENERATE_WASM: &str = "context_may_generate_wasm";
+
+/// Whether the maker of `context` lets it generate code of that kind.
+fn may_generate<'s>(scope: &mut PinScope<'s, '_>, context: Local<'s, Context>, kind: &str) -> bool {
+    let key = util::private(scope, kind);
+    let may = context.get_extras_binding_object(scope).get_private(scope, key);
+    may.is_none_or(|may| !may.is_false())
+}
+
+unsafe extern "C" fn on_wasm_code(context: Local<Context>, _source: Local<v8::String>) -> bool {
+    // SAFETY: V8 calls this inside a handle scope of its own, which the handle belongs to.
+    let context = unsafe { extend(context) };
+    // SAFETY: as above.
+    v8::callback_scope!(unsafe scope, context);
+    may_generate(scope, context, MAY_GENERATE_WASM)
+}
 
 /// Called before a string is evaluated in a context that does not allow it outright: in one whose maker forbids
 /// it, and everywhere while source maps are in use, for the string may have one.
@@ -151,12 +169,8 @@ fn on_code_from_string<'s>(
         let global = context.global(scope);
         cache.call(scope, global.into(), &[source]);
     }
-    let key = util::private(scope, MAY_GENERATE_CODE);
-    let may = context.get_extras_binding_object(scope).get_private(scope, key);
-    v8::ModifyCodeGenerationFromStringsResult {
-        codegen_allowed: may.is_none_or(|may| !may.is_false()),
-        modified_source: None,
-    }
+    let codegen_allowed = may_generate(scope, context, MAY_GENERATE_CODE);
+    v8::ModifyCodeGenerationFromStringsResult { codegen_allowed, modified_source: None }
 }
 
 unsafe extern "C" fn on_out_of_memory(_location: *const c_char, details: &v8::OomDetails) {

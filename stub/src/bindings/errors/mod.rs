@@ -12,7 +12,7 @@ use crate::{facts, js};
 
 pub use arrow::{append_exception_line, decorate, error_source};
 pub use fatal::{exit_process, print, trigger_uncaught};
-pub use hooks::{MAY_GENERATE_CODE, install};
+pub use hooks::{MAY_GENERATE_CODE, MAY_GENERATE_WASM, install};
 
 crate::room! {
     name: "errors",
