@@ -80,4 +80,8 @@ pub struct Run {
 pub struct Inspect {
     /// An executable that was made by kiln
     pub file: PathBuf,
+
+    /// List every embedded file instead, with its size
+    #[arg(long)]
+    pub files: bool,
 }

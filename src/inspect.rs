@@ -21,7 +21,8 @@ pub fn inspect(options: &Inspect) -> Outcome {
     // It is read once and needed until the end.
     let image = Image::open(bytes.leak(), &seal).map_err(|damage| cannot(&damage))?;
     let index = image.checked_index().map_err(|damage| cannot(&damage))?;
-    match list(&image, index, runtime) {
+    let listed = if options.files { list_files(index) } else { list(&image, index, runtime) };
+    match listed {
         // Whoever reads this has seen enough.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Diagnostic::error(format!("cannot write: {}", diagnostic::reason(&error))).into())
@@ -53,4 +54,21 @@ fn list(image: &Image, index: &ArchivedIndex, runtime: u64) -> io::Result<()> {
         of(ArchivedFormat::Json)
     )?;
     writeln!(out, "besides   {}", count(files.saturating_sub(index.modules.len()), "file"))
+}
+
+fn list_files(index: &ArchivedIndex) -> io::Result<()> {
+    let mut files: Vec<_> = index
+        .nodes
+        .iter()
+        .filter_map(|(path, node)| match node {
+            ArchivedNode::File(file) => Some((path.as_str(), file.len.to_native())),
+            ArchivedNode::Directory(_) => None,
+        })
+        .collect();
+    files.sort_unstable();
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    for (path, len) in files {
+        writeln!(out, "{:>10}  {path}", Size(len))?;
+    }
+    out.flush()
 }

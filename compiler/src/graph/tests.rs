@@ -129,6 +129,27 @@ fn files_beside_the_module() {
 }
 
 #[test]
+fn scripts_that_are_named_are_modules() {
+    let found = shape(&[
+        (
+            "app.mjs",
+            "import { fork } from 'child_process'; import path from 'path';
+            const formatter = path.join(import.meta.dirname, 'formatters', `${name}.js`);
+            fork(path.join(import.meta.dirname, 'child.js'));
+            const hidden = new Function('specifier', 'return import(specifier)');
+            hidden('./hidden.mjs');",
+        ),
+        ("formatters/a.js", "require('../shared')"),
+        ("formatters/readme.txt", ""),
+        ("shared.js", ""),
+        ("child.js", ""),
+        ("hidden.mjs", ""),
+    ]);
+    assert_eq!(found.modules, ["app.mjs", "child.js", "formatters/a.js", "hidden.mjs", "shared.js"]);
+    assert_eq!(found.files, [""; 0]);
+}
+
+#[test]
 fn a_whole_package_only_if_it_is_meant() {
     let files = [("package.json", "{}"), (".env", ""), ("data/x", ""), ("node_modules/a/b.js", "")];
     let with = |app| {

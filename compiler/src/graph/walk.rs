@@ -158,12 +158,16 @@ impl Walker {
             }
             match files::find(&used, directory, package_root) {
                 Ok(paths) => {
-                    let whole = used.pattern.tail.is_none() && paths.len() == 1;
+                    // A script that is named, even with a part left open, is there to be run: by a worker, a child
+                    // process, or an import of a path that was put together elsewhere.
+                    let named = match &used.pattern.tail {
+                        None => paths.len() == 1,
+                        Some(tail) => is_script(Path::new(&format!("name{tail}"))),
+                    };
                     for path in paths {
                         match load {
                             Some(kind) => self.follow(scope, path, kind),
-                            // A script that is named by its path is there to be run, by a worker or a child process.
-                            _ if whole => self.file(scope, path),
+                            _ if named => self.file(scope, path),
                             _ => {
                                 self.found().files.insert(path);
                             }

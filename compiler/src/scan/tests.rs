@@ -37,6 +37,8 @@ fn finds_references() {
         ("import(`a`)", "a", DynamicImport),
         ("import('a', { with: { type: 'json' } })", "a", DynamicImport),
         ("import.meta.resolve('a')", "a", ImportResolve),
+        ("const f = new Function('s', 'return import(s)'); f('a')", "a", DynamicImport),
+        ("const f = s => import(s); f('a')", "a", DynamicImport),
         ("require('a')", "a", Require),
         ("require(`a`)", "a", Require),
         ("require('a' + '/b')", "a/b", Require),

@@ -8,9 +8,9 @@ use kiln_payload::Format;
 use percent_encoding::percent_decode_str;
 use swc_common::SyntaxContext;
 use swc_ecma_ast::{
-    AssignExpr, AssignOp, AssignTarget, BinaryOp, CallExpr, Callee, Expr, ExprOrSpread, Id, Ident, ImportDecl,
-    ImportSpecifier, Lit, MemberExpr, MemberProp, MetaPropKind, ModuleExportName, NewExpr, ObjectPatProp, Pat,
-    PropName, SimpleAssignTarget, Tpl, UpdateExpr, VarDeclarator,
+    ArrowExpr, ArrowFunctionBody, AssignExpr, AssignOp, AssignTarget, BinaryOp, CallExpr, Callee, Expr, ExprOrSpread,
+    Id, Ident, ImportDecl, ImportSpecifier, Lit, MemberExpr, MemberProp, MetaPropKind, ModuleExportName, NewExpr,
+    ObjectPatProp, Pat, PropName, SimpleAssignTarget, Tpl, UpdateExpr, VarDeclarator,
 };
 use swc_ecma_visit::{Visit, VisitWith};
 
@@ -102,6 +102,8 @@ pub enum Value {
     Function(String, String),
     /// A `require` for this module.
     Require,
+    /// A function that imports what it is given.
+    Import,
 }
 
 /// The bindings of a module whose worth is known.
@@ -145,6 +147,7 @@ impl Values {
             Expr::Member(member) => self.of_member(member),
             Expr::Call(call) => self.of_call(call),
             Expr::New(new) => self.of_new(new),
+            Expr::Arrow(arrow) => imports(arrow).then_some(Value::Import),
             Expr::Await(wait) => self.of(&wait.arg),
             _ => None,
         }
@@ -285,9 +288,15 @@ impl Values {
         joined.anchored.then(|| Value::Text(joined.normalize()))
     }
 
-    /// `new URL("./x", import.meta.url)`
+    /// `new URL("./x", import.meta.url)`, and how CommonJS hides `import()` from old compilers.
     fn of_new(&self, new: &NewExpr) -> Option<Value> {
         let Expr::Ident(class) = &*new.callee else { return None };
+        if self.is_free(class, "Function") {
+            let [parameter, body] = new.args.as_deref()? else { return None };
+            let (parameter, body) = (self.text(&parameter.expr)?, self.text(&body.expr)?);
+            let is_import = body.prefix.trim_end_matches(';') == format!("return import({})", parameter.prefix);
+            return is_import.then_some(Value::Import);
+        }
         let is_url = self.is_free(class, "URL")
             || matches!(self.of_ident(class), Some(Value::Function(module, name)) if module == "url" && name == "URL");
         let args = new.args.as_deref().unwrap_or_default();
@@ -349,6 +358,14 @@ impl Values {
             _ => {}
         }
     }
+}
+
+/// `specifier => import(specifier)`
+fn imports(arrow: &ArrowExpr) -> bool {
+    let [Pat::Ident(parameter)] = &arrow.params[..] else { return false };
+    let ArrowFunctionBody::Expr(body) = &*arrow.body else { return false };
+    matches!(&**body, Expr::Call(CallExpr { callee: Callee::Import(_), args, .. })
+        if matches!(&args[..], [ExprOrSpread { expr, .. }] if matches!(&**expr, Expr::Ident(given) if given.to_id() == parameter.to_id())))
 }
 
 /// The one of Node's modules that a specifier names.

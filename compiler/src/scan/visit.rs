@@ -92,7 +92,11 @@ impl Visitor {
                 _ => None,
             };
         }
-        (self.values.of(callee) == Some(Value::Require)).then_some(ReferenceKind::Require)
+        match self.values.of(callee)? {
+            Value::Require => Some(ReferenceKind::Require),
+            Value::Import => Some(ReferenceKind::DynamicImport),
+            _ => None,
+        }
     }
 
     /// Whether a call lists a folder, so that all of it is wanted.
