@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Removed when it goes out of scope, unless the test is failing.
+/// Removed when it goes out of scope.
 pub struct Workspace {
     root: PathBuf,
 }
