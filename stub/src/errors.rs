@@ -103,3 +103,43 @@ pub fn trigger_uncaught<'s>(
 ) {
     crate::bindings::errors::trigger_uncaught(scope, exception, message, from_promise);
 }
+
+/// Tells a failed system call in `context`, for JavaScript to make an `ERR_SYSTEM_ERROR` of it.
+pub fn collect_uv<'s>(scope: &v8::PinScope<'s, '_>, context: v8::Local<'s, v8::Object>, errno: i32, syscall: &str) {
+    let number = js::integer(scope, errno);
+    js::set(scope, context, "errno", number);
+    let texts = [
+        ("code", crate::uv::error_name(errno)),
+        ("message", crate::uv::error_message(errno)),
+        ("syscall", syscall.to_owned()),
+    ];
+    for (key, text) in texts {
+        let text = js::string(scope, &text);
+        js::set(scope, context, key, text);
+    }
+}
+
+/// Throws what Node's `ErrnoException` makes of a plain, positive error number: `EPERM, Operation not permitted`.
+pub fn throw_errno(scope: &mut v8::PinScope, errno: i32, syscall: &str, path: Option<&str>) {
+    let code = crate::uv::error_name(-errno);
+    let reason = std::io::Error::from_raw_os_error(errno).to_string();
+    // Rust appends the number.
+    let reason = reason.split(" (os error").next().unwrap_or_default();
+    let mut message = format!("{code}, {reason}");
+    if let Some(path) = path {
+        message += &format!(" '{path}'");
+    }
+    let message = js::string(scope, &message);
+    let error = v8::Exception::error(scope, message);
+    if let Ok(object) = v8::Local::<v8::Object>::try_from(error) {
+        let number = js::integer(scope, errno);
+        js::set(scope, object, "errno", number);
+        for (key, text) in [("code", Some(code.as_str())), ("path", path), ("syscall", Some(syscall))] {
+            if let Some(text) = text {
+                let text = js::string(scope, text);
+                js::set(scope, object, key, text);
+            }
+        }
+    }
+    scope.throw_exception(error);
+}

@@ -61,6 +61,13 @@ pub fn set_native_immediate(_: &PinScope, body: NativeImmediate) {
     Realm::current().room::<State>().native.borrow_mut().push(body);
 }
 
+/// How many timers and immediates keep the loop alive.
+pub fn pending(scope: &PinScope) -> (usize, usize) {
+    let timeouts = aliased::cells::<i32>(scope, TIMEOUT_INFO).first().map_or(0, |count| count.get());
+    let immediates = aliased::cells::<u32>(scope, IMMEDIATE_INFO).get(1).map_or(0, |count| count.get());
+    (timeouts.max(0) as usize, immediates as usize)
+}
+
 fn on_check() {
     crate::realm::enter(|scope| {
         let native = Realm::current().room::<State>().native.take();

@@ -1,5 +1,0 @@
-//! `internalBinding('process_methods')`.
-
-crate::room! {
-    name: "process_methods",
-}

@@ -1,0 +1,175 @@
+//! `process.env`: an object whose properties are the environment's variables.
+
+use v8::{
+    Array, Boolean, FunctionCallbackArguments, Integer, Intercepted, Local, MapFnTo as _, Name,
+    NamedPropertyHandlerConfiguration, Object, PinScope, PropertyCallbackArguments, PropertyDescriptor, ReturnValue,
+    Value,
+};
+
+use std::os::unix::ffi::OsStrExt as _;
+
+use crate::errors::{self, Kind};
+use crate::uv::environment;
+use crate::{text, trap};
+
+/// What a trap calls the environment.
+const TRAP: &str = "process.env";
+
+/// Makes `process.env`.
+pub fn env_proxy<'s>(scope: &mut PinScope<'s, '_>) -> Option<Local<'s, Object>> {
+    let class = v8::FunctionTemplate::new(scope, constructor);
+    let handler = NamedPropertyHandlerConfiguration::new()
+        .getter(getter)
+        .setter(setter)
+        .query(query)
+        .deleter(deleter)
+        .enumerator(enumerator)
+        .definer(definer)
+        .flags(v8::PropertyHandlerFlags::HAS_NO_SIDE_EFFECT);
+    class.instance_template(scope).set_named_property_handler(handler);
+    class.get_function(scope)?.new_instance(scope, &[])
+}
+
+/// The callbacks of [`env_proxy`], for the table of external references.
+pub fn references() -> Vec<v8::ExternalReference> {
+    vec![
+        v8::ExternalReference { function: constructor.map_fn_to() },
+        v8::ExternalReference { named_getter: getter.map_fn_to() },
+        v8::ExternalReference { named_setter: setter.map_fn_to() },
+        v8::ExternalReference { named_query: query.map_fn_to() },
+        v8::ExternalReference { named_deleter: deleter.map_fn_to() },
+        v8::ExternalReference { enumerator: enumerator.map_fn_to() },
+        v8::ExternalReference { named_definer: definer.map_fn_to() },
+    ]
+}
+
+fn constructor<'s>(_: &mut PinScope<'s, '_>, _: FunctionCallbackArguments<'s>, _: ReturnValue<'s, Value>) {}
+
+/// The name of a variable; none for a symbol.
+fn name<'s>(scope: &PinScope<'s, '_>, key: Local<'s, Name>) -> Option<String> {
+    Local::<v8::String>::try_from(key).ok().map(|key| key.to_rust_string_lossy(scope))
+}
+
+fn getter<'s>(
+    scope: &mut PinScope<'s, '_>,
+    key: Local<'s, Name>,
+    _: PropertyCallbackArguments<'s>,
+    mut rv: ReturnValue<Value>,
+) -> Intercepted {
+    let Some(name) = name(scope, key) else { return Intercepted::kNo };
+    if trap::spring(scope, TRAP) {
+        return Intercepted::kYes;
+    }
+    let value = environment::get(name.as_bytes()).and_then(|value| text::utf8(scope, value.as_bytes()));
+    match value {
+        Some(value) => {
+            rv.set(value.into());
+            Intercepted::kYes
+        }
+        None => Intercepted::kNo,
+    }
+}
+
+/// Sets a variable; what is set becomes a string. `None` with an exception pending if it can't.
+fn assign<'s>(scope: &mut PinScope<'s, '_>, key: Local<'s, Name>, value: Local<'s, Value>) -> Option<()> {
+    // In this order a symbol is refused, with V8's own words.
+    let key = Local::<Value>::from(key).to_string(scope)?.to_rust_string_lossy(scope);
+    let value = value.to_string(scope)?.to_rust_string_lossy(scope);
+    environment::set(key.as_bytes(), value.as_bytes());
+    notice(scope, &key);
+    Some(())
+}
+
+/// Lets V8 know that the time zone may be another one.
+fn notice(scope: &mut PinScope, key: &str) {
+    if key == "TZ" {
+        scope.date_time_configuration_change_notification(v8::TimeZoneDetection::Redetect);
+    }
+}
+
+fn setter<'s>(
+    scope: &mut PinScope<'s, '_>,
+    key: Local<'s, Name>,
+    value: Local<'s, Value>,
+    _: PropertyCallbackArguments<'s>,
+    mut rv: ReturnValue<Boolean>,
+) -> Intercepted {
+    if !trap::spring(scope, TRAP) && assign(scope, key, value).is_some() {
+        rv.set_bool(true);
+    }
+    Intercepted::kYes
+}
+
+fn query<'s>(
+    scope: &mut PinScope<'s, '_>,
+    key: Local<'s, Name>,
+    _: PropertyCallbackArguments<'s>,
+    mut rv: ReturnValue<Integer>,
+) -> Intercepted {
+    let Some(name) = name(scope, key) else { return Intercepted::kNo };
+    if trap::spring(scope, TRAP) {
+        return Intercepted::kYes;
+    }
+    if environment::get(name.as_bytes()).is_none() {
+        return Intercepted::kNo;
+    }
+    rv.set_int32(v8::PropertyAttribute::NONE.as_u32() as i32);
+    Intercepted::kYes
+}
+
+fn deleter<'s>(
+    scope: &mut PinScope<'s, '_>,
+    key: Local<'s, Name>,
+    _: PropertyCallbackArguments<'s>,
+    mut rv: ReturnValue<Boolean>,
+) -> Intercepted {
+    if let Some(name) = name(scope, key)
+        && !trap::spring(scope, TRAP)
+    {
+        environment::remove(name.as_bytes());
+        notice(scope, &name);
+    }
+    // All of its properties are configurable.
+    rv.set_bool(true);
+    Intercepted::kYes
+}
+
+fn enumerator<'s>(scope: &mut PinScope<'s, '_>, _: PropertyCallbackArguments<'s>, mut rv: ReturnValue<Array>) {
+    if trap::spring(scope, TRAP) {
+        return;
+    }
+    let names: Vec<Local<Value>> =
+        environment::all().filter_map(|(name, _)| text::utf8(scope, name.as_bytes())).map(Into::into).collect();
+    rv.set(Array::new_with_elements(scope, &names));
+}
+
+fn definer<'s>(
+    scope: &mut PinScope<'s, '_>,
+    key: Local<'s, Name>,
+    descriptor: &PropertyDescriptor,
+    _: PropertyCallbackArguments<'s>,
+    mut rv: ReturnValue<Boolean>,
+) -> Intercepted {
+    let message = if descriptor.has_value() {
+        let plain = descriptor.has_writable()
+            && descriptor.has_enumerable()
+            && descriptor.has_configurable()
+            && descriptor.writable()
+            && descriptor.enumerable()
+            && descriptor.configurable();
+        if plain {
+            let value = Local::new(scope, descriptor.value());
+            if !trap::spring(scope, TRAP) && assign(scope, key, value).is_some() {
+                rv.set_bool(true);
+            }
+            return Intercepted::kYes;
+        }
+        "'process.env' only accepts a configurable, writable, and enumerable data descriptor"
+    } else if descriptor.has_get() || descriptor.has_set() {
+        "'process.env' does not accept an accessor(getter/setter) descriptor"
+    } else {
+        "'process.env' only accepts a configurable, writable, and enumerable data descriptor"
+    };
+    errors::throw_code(scope, Kind::TypeError, "ERR_INVALID_OBJECT_DEFINE_PROPERTY", message);
+    Intercepted::kYes
+}

@@ -1,0 +1,141 @@
+//! The properties of `process` that belong to this run of the program.
+
+use std::cell::{Cell, RefCell};
+use std::ffi::c_void;
+use std::os::unix::ffi::OsStrExt as _;
+
+use v8::{
+    AccessorConfiguration, FunctionCallbackArguments, Local, MapFnTo as _, Name, Object, PinScope, PropertyAttribute,
+    PropertyCallbackArguments, ReturnValue, Value,
+};
+
+use crate::errors::{self, Kind};
+use crate::realm::Realm;
+use crate::uv::process;
+use crate::{js, text};
+
+/// What is said when asked, and can be set without any effect on the system.
+struct State {
+    title: RefCell<Option<String>>,
+    debug_port: Cell<i32>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        // The inspector's usual port.
+        State { title: RefCell::default(), debug_port: Cell::new(9229) }
+    }
+}
+
+/// The real path of the executable.
+pub fn executable() -> String {
+    match std::env::current_exe() {
+        Ok(path) => path.to_string_lossy().into_owned(),
+        Err(_) => std::env::args_os().next().unwrap_or_default().to_string_lossy().into_owned(),
+    }
+}
+
+/// `patchProcessObject(process)`
+pub fn patch<'s>(scope: &mut PinScope<'s, '_>, args: FunctionCallbackArguments<'s>, _: ReturnValue<'s, Value>) {
+    let Ok(target) = Local::<Object>::try_from(args.get(0)) else { return };
+    accessor(scope, target, "title", AccessorConfiguration::new(get_title).setter(set_title));
+
+    let own = std::env::args_os().skip(1);
+    let own: Vec<_> = own.filter_map(|argument| text::utf8(scope, argument.as_bytes())).collect();
+    let first = std::env::args_os().next().unwrap_or_default();
+    let entry = Realm::current().program.image.index().map(|index| index.entry.as_str().to_owned());
+    let all = [first.to_string_lossy().into_owned(), entry.unwrap_or_default()];
+    let all: Vec<Local<Value>> = all.iter().map(|text| js::string(scope, text)).chain(own).map(Into::into).collect();
+    let all = v8::Array::new_with_elements(scope, &all);
+    js::set(scope, target, "argv", all);
+    let none = v8::Array::new(scope, 0);
+    js::set(scope, target, "execArgv", none);
+
+    let pid = js::number(scope, f64::from(std::process::id()));
+    let key = js::name(scope, "pid");
+    target.define_own_property(scope, key.into(), pid, PropertyAttribute::READ_ONLY);
+    accessor(scope, target, "ppid", AccessorConfiguration::new(get_ppid));
+    let path = js::string(scope, &executable());
+    js::set(scope, target, "execPath", path);
+    accessor(scope, target, "debugPort", AccessorConfiguration::new(get_debug_port).setter(set_debug_port));
+}
+
+/// The callbacks of accessors, for the table of external references.
+pub fn references() -> Vec<v8::ExternalReference> {
+    let getters: [v8::AccessorNameGetterCallback; 3] =
+        [get_title.map_fn_to(), get_ppid.map_fn_to(), get_debug_port.map_fn_to()];
+    let setters: [v8::AccessorNameSetterCallback; 2] = [set_title.map_fn_to(), set_debug_port.map_fn_to()];
+    let getters = getters.map(|getter| v8::ExternalReference { pointer: getter as *mut c_void });
+    let setters = setters.map(|setter| v8::ExternalReference { pointer: setter as *mut c_void });
+    [&getters[..], &setters[..]].concat()
+}
+
+fn accessor<'s>(
+    scope: &PinScope<'s, '_>,
+    target: Local<'s, Object>,
+    name: &str,
+    configuration: AccessorConfiguration<'s>,
+) {
+    target.set_accessor_with_configuration(scope, js::name(scope, name).into(), configuration);
+}
+
+fn get_title<'s>(
+    scope: &mut PinScope<'s, '_>,
+    _: Local<'s, Name>,
+    _: PropertyCallbackArguments<'s>,
+    mut rv: ReturnValue<Value>,
+) {
+    let state = Realm::current().room::<State>();
+    let title = state.title.borrow().clone();
+    let title = title.unwrap_or_else(|| {
+        let arguments: Vec<_> = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
+        arguments.join(" ")
+    });
+    rv.set(js::string(scope, &title).into());
+}
+
+fn set_title<'s>(
+    scope: &mut PinScope<'s, '_>,
+    _: Local<'s, Name>,
+    value: Local<'s, Value>,
+    _: PropertyCallbackArguments<'s>,
+    _: ReturnValue<()>,
+) {
+    let Some(title) = value.to_string(scope) else { return };
+    let title = title.to_rust_string_lossy(scope);
+    process::set_title(&title);
+    *Realm::current().room::<State>().title.borrow_mut() = Some(title);
+}
+
+fn get_ppid<'s>(
+    _: &mut PinScope<'s, '_>,
+    _: Local<'s, Name>,
+    _: PropertyCallbackArguments<'s>,
+    mut rv: ReturnValue<Value>,
+) {
+    rv.set_int32(process::parent_id());
+}
+
+fn get_debug_port<'s>(
+    _: &mut PinScope<'s, '_>,
+    _: Local<'s, Name>,
+    _: PropertyCallbackArguments<'s>,
+    mut rv: ReturnValue<Value>,
+) {
+    rv.set_int32(Realm::current().room::<State>().debug_port.get());
+}
+
+fn set_debug_port<'s>(
+    scope: &mut PinScope<'s, '_>,
+    _: Local<'s, Name>,
+    value: Local<'s, Value>,
+    _: PropertyCallbackArguments<'s>,
+    _: ReturnValue<()>,
+) {
+    let port = value.int32_value(scope).unwrap_or_default();
+    if port != 0 && !(1024..=65535).contains(&port) {
+        let message = "process.debugPort must be 0 or in range 1024 to 65535";
+        return errors::throw_code(scope, Kind::RangeError, "ERR_OUT_OF_RANGE", message);
+    }
+    Realm::current().room::<State>().debug_port.set(port);
+}

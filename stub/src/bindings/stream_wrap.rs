@@ -1,5 +1,0 @@
-//! `internalBinding('stream_wrap')`.
-
-crate::room! {
-    name: "stream_wrap",
-}
