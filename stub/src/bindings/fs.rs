@@ -1,5 +1,0 @@
-//! `internalBinding('fs')`.
-
-crate::room! {
-    name: "fs",
-}

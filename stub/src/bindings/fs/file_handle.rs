@@ -1,0 +1,157 @@
+//! `FileHandle`: a file descriptor that belongs to an object, as `fs/promises` has them.
+
+use std::cell::{Cell, RefCell};
+
+use v8::{Local, Object, PinScope};
+
+use super::args::integer;
+use super::output::Product;
+use super::request::{Args, Failed, Return, Task, settle_promise, start};
+use crate::bindings::{async_wrap, timers};
+use crate::errors::{Kind, with_code};
+use crate::realm::{self, Realm};
+use crate::uv::fs::Call;
+use crate::{binding, errors, js, vfs, wrap};
+
+/// The native side of a `FileHandle`.
+pub struct FileHandle {
+    /// Negative once it is closed or released.
+    fd: Cell<i32>,
+    closing: Cell<bool>,
+    /// What it was opened by, for a complaint.
+    path: RefCell<String>,
+    promise: RefCell<Option<v8::Global<v8::Promise>>>,
+}
+
+/// Handles that nobody closed before they were collected: descriptor and path.
+#[derive(Default)]
+struct Leaks(RefCell<Vec<(i32, String, Result<(), i32>)>>);
+
+impl Drop for FileHandle {
+    fn drop(&mut self) {
+        let fd = self.fd.get();
+        if fd < 0 || self.closing.get() {
+            return;
+        }
+        let closed = vfs::run(Call::Close(fd)).map(drop);
+        let leak = (fd, self.path.take(), closed);
+        Realm::with_current(|realm| realm.room::<Leaks>().0.borrow_mut().push(leak));
+        realm::enter(|scope| timers::set_native_immediate(scope, complain));
+    }
+}
+
+fn complain(scope: &mut PinScope) {
+    for (fd, path, closed) in Realm::current().room::<Leaks>().0.take() {
+        let path = if path.is_empty() { "<unknown path>".to_owned() } else { path };
+        let exception = match closed {
+            Ok(()) => {
+                let message = format!(
+                    "A FileHandle object was closed during garbage collection. This used to be allowed with a \
+                     deprecation warning but is now considered an error. Please close FileHandle objects explicitly. \
+                     File descriptor: {fd} ({path})"
+                );
+                with_code(scope, Kind::Error, "ERR_INVALID_STATE", &message)
+            }
+            Err(errno) => Failed { errno, syscall: "close", path: None, dest: None }.exception(scope),
+        };
+        errors::trigger_uncaught(scope, exception, None, false);
+    }
+}
+
+/// A handle for `fd`.
+pub fn create<'s>(scope: &mut PinScope<'s, '_>, fd: i32, path: String) -> Option<Local<'s, Object>> {
+    let number = js::integer(scope, fd);
+    let object = binding::construct(scope, "FileHandle", &[number])?;
+    if let Some(handle) = wrap::get::<FileHandle>(scope, object) {
+        *handle.path.borrow_mut() = path;
+    }
+    Some(object)
+}
+
+/// `new FileHandle(fd)`
+pub fn new<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
+    let handle = FileHandle {
+        fd: Cell::new(integer(scope, args.get(0))),
+        closing: Cell::default(),
+        path: RefCell::default(),
+        promise: RefCell::default(),
+    };
+    wrap::attach(scope, args.this(), handle);
+    async_wrap::init_object(scope, args.this(), "FILEHANDLE");
+}
+
+/// The constructor of what waits for a handle to be closed.
+pub fn new_close_request<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
+    wrap::attach(scope, args.this(), ());
+    async_wrap::init_object(scope, args.this(), "FILEHANDLECLOSEREQ");
+}
+
+/// `handle.fd`
+pub fn fd<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
+    let handle = wrap::get::<FileHandle>(scope, args.this());
+    rv.set_int32(handle.map_or(-1, |handle| handle.fd.get()));
+}
+
+/// `handle.close()`: a promise, always the same one.
+pub fn close<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
+    let object = args.this();
+    let Some(handle) = wrap::get::<FileHandle>(scope, object) else { return };
+    if let Some(promise) = &*handle.promise.borrow() {
+        return rv.set(Local::new(scope, promise).into());
+    }
+    let Some(resolver) = v8::PromiseResolver::new(scope) else { return };
+    let promise = resolver.get_promise(scope);
+    *handle.promise.borrow_mut() = Some(v8::Global::new(scope, promise));
+    rv.set(promise.into());
+    let Some(request) = binding::construct(scope, "FileHandleCloseReq", &[]) else { return };
+    handle.closing.set(true);
+    wrap::keep_alive(scope, request, true);
+    let (request, resolver) = (v8::Global::new(scope, request), v8::Global::new(scope, resolver));
+    // The object stays alive too: it must not be collected while it is closed.
+    let object = v8::Global::new(scope, object);
+    let done = move |result: Result<Product, Failed>| {
+        handle.fd.set(-1);
+        handle.closing.set(false);
+        realm::enter(|scope| {
+            drop(object);
+            let request = Local::new(scope, &request);
+            let resolver = Local::new(scope, &resolver);
+            wrap::keep_alive(scope, request, false);
+            let outcome = match result {
+                Ok(_) => Ok(js::undefined(scope)),
+                Err(failed) => Err(failed.exception(scope)),
+            };
+            settle_promise(scope, request, resolver, outcome);
+        });
+    };
+    let fd = wrap::get::<FileHandle>(scope, args.this()).map_or(-1, |handle| handle.fd.get());
+    start(Task::Call(Call::Close(fd)), Box::new(done));
+}
+
+/// `handle.closeSync()`
+pub fn close_sync<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
+    let Some(handle) = wrap::get::<FileHandle>(scope, args.this()) else { return };
+    if handle.closing.get() || handle.fd.get() < 0 {
+        return;
+    }
+    if let Err(errno) = vfs::run(Call::Close(handle.fd.replace(-1))) {
+        let exception = Failed { errno, syscall: "close", path: None, dest: None }.exception(scope);
+        scope.throw_exception(exception);
+    }
+}
+
+/// `handle.releaseFD()`: the descriptor now belongs to somebody else.
+pub fn release<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
+    if let Some(handle) = wrap::get::<FileHandle>(scope, args.this()) {
+        handle.fd.set(-1);
+    }
+}
+
+/// `openFileHandle(path, flags, mode, req)`
+pub fn open<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
+    let path = super::args::path(scope, args.get(0));
+    let name = path.to_string_lossy().into_owned();
+    let call = Call::Open(path, integer(scope, args.get(1)), integer(scope, args.get(2)));
+    let shape = super::output::Shape::FileHandle(name);
+    super::request::dispatch(scope, args.get(3), &mut rv, Task::Call(call), shape);
+}

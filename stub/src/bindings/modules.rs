@@ -1,5 +1,0 @@
-//! `internalBinding('modules')`.
-
-crate::room! {
-    name: "modules",
-}

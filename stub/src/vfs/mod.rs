@@ -1,0 +1,196 @@
+//! The files inside the executable, as a read-only layer under every file system call.
+//!
+//! They lie under [`VIRTUAL_ROOT`], which does not exist on the disk. A path that does not name it costs one search
+//! for its name; one that does is answered from the image's index, without a system call.
+
+mod calls;
+mod open;
+
+use std::borrow::Cow;
+use std::ffi::CString;
+use std::os::unix::ffi::OsStrExt;
+use std::sync::OnceLock;
+
+use kiln_payload::{ArchivedEncoding, ArchivedFile, ArchivedIndex, ArchivedNode, Image, VIRTUAL_ROOT};
+
+pub use calls::{Served, run, serve};
+
+use crate::realm::Realm;
+use crate::uv::fs::Stat;
+
+/// Where a path leads.
+pub enum Place {
+    /// To the disk.
+    Disk,
+    /// To the disk, by this path: it only wound its way through the virtual root.
+    DiskBy(CString),
+    /// Into the executable.
+    Inside(Inside),
+}
+
+/// A path below the virtual root.
+pub struct Inside {
+    /// The path, absolute and normalized.
+    pub path: String,
+    /// What is there, or why nothing is: `ENOENT` or `ENOTDIR`.
+    pub node: Result<&'static ArchivedNode, i32>,
+}
+
+static IMAGE: OnceLock<Image> = OnceLock::new();
+
+/// The image of this process. Threads of the pool know it once a thread with a realm has asked.
+fn image() -> Option<&'static Image> {
+    IMAGE.get().or_else(|| {
+        let mut found = None;
+        Realm::with_current(|realm| found = Some(realm.program.image));
+        found.map(|image| IMAGE.get_or_init(|| image))
+    })
+}
+
+/// Makes the files known to threads of the pool.
+pub fn prepare() {
+    image();
+}
+
+fn index() -> Option<&'static ArchivedIndex> {
+    image()?.index().ok()
+}
+
+/// Whether `path` may lead into the executable; if not, it certainly does not.
+fn suspect(path: &[u8]) -> bool {
+    let name = &VIRTUAL_ROOT.as_bytes()[1..];
+    path.starts_with(VIRTUAL_ROOT.as_bytes()) || memchr::memmem::find(path, name).is_some()
+}
+
+/// Where `path` leads. A relative path begins at the working directory.
+pub fn locate(path: &[u8]) -> Place {
+    if !suspect(path) {
+        return Place::Disk;
+    }
+    let absolute: Cow<[u8]> = match path.first() {
+        Some(b'/') => Cow::Borrowed(path),
+        _ => {
+            let Ok(mut base) = std::env::current_dir() else { return Place::Disk };
+            base.push(std::ffi::OsStr::from_bytes(path));
+            Cow::Owned(base.into_os_string().into_encoded_bytes())
+        }
+    };
+    let mut parts: Vec<&[u8]> = Vec::new();
+    let mut entered = false;
+    for part in absolute.split(|&byte| byte == b'/') {
+        match part {
+            b"" | b"." => {}
+            b".." => {
+                parts.pop();
+            }
+            part => {
+                parts.push(part);
+                entered |= parts.len() == 1 && part == &VIRTUAL_ROOT.as_bytes()[1..];
+            }
+        }
+    }
+    if parts.first() != Some(&&VIRTUAL_ROOT.as_bytes()[1..]) {
+        let plain = [b"/", &parts.join(&b'/')[..]].concat();
+        return match CString::new(plain) {
+            Ok(plain) if entered => Place::DiskBy(plain),
+            _ => Place::Disk,
+        };
+    }
+    let as_folder = matches!(absolute.last(), Some(b'/'));
+    let path = [b"/", &parts.join(&b'/')[..]].concat();
+    let Ok(path) = String::from_utf8(path) else {
+        return Place::Inside(Inside { path: String::new(), node: Err(-libc::ENOENT) });
+    };
+    let node = find(&path, as_folder);
+    Place::Inside(Inside { path, node })
+}
+
+fn find(path: &str, as_folder: bool) -> Result<&'static ArchivedNode, i32> {
+    let index = index().ok_or(-libc::ENOENT)?;
+    match index.nodes.get(path) {
+        Some(ArchivedNode::File(_)) if as_folder => Err(-libc::ENOTDIR),
+        Some(node) => Ok(node),
+        None => {
+            let mut ancestors = path.match_indices('/').skip(1).map(|(end, _)| &path[..end]);
+            let through_file = ancestors.any(|path| matches!(index.nodes.get(path), Some(ArchivedNode::File(_))));
+            Err(if through_file { -libc::ENOTDIR } else { -libc::ENOENT })
+        }
+    }
+}
+
+/// What lies at `path`, if that is inside of the executable.
+pub fn inside(path: &[u8]) -> Option<Inside> {
+    match locate(path) {
+        Place::Inside(inside) => Some(inside),
+        _ => None,
+    }
+}
+
+/// The bytes of an embedded file.
+pub fn contents(file: &'static ArchivedFile) -> Result<Cow<'static, [u8]>, i32> {
+    let index = index().ok_or(-libc::EIO)?;
+    image().ok_or(-libc::EIO)?.file(index, file).map_err(|_| -libc::EIO)
+}
+
+/// The text of an embedded file that is a module's source, byte for byte, without a copy.
+pub fn module_text<'s>(scope: &v8::PinScope<'s, '_>, file: &'static ArchivedFile) -> Option<v8::Local<'s, v8::String>> {
+    if !matches!(file.encoding, ArchivedEncoding::Text) {
+        return None;
+    }
+    let source = Realm::current().program.sources.get(file.module.as_ref()?.to_native() as usize)?;
+    Some(source.string(scope))
+}
+
+impl Inside {
+    /// The embedded file, or why it is none.
+    pub fn file(&self) -> Result<&'static ArchivedFile, i32> {
+        match self.node? {
+            ArchivedNode::File(file) => Ok(file),
+            ArchivedNode::Directory(_) => Err(-libc::EISDIR),
+        }
+    }
+
+    /// Whether there is a folder; an error if there is nothing.
+    pub fn is_dir(&self) -> Result<bool, i32> {
+        Ok(matches!(self.node?, ArchivedNode::Directory(_)))
+    }
+
+    /// What `stat` says of it: the same for every build of the same files, at any time and for any user.
+    pub fn stat(&self) -> Result<Stat, i32> {
+        let (mode, size) = match self.node? {
+            ArchivedNode::File(file) if file.executable => (libc::S_IFREG | 0o555, file.len.to_native()),
+            ArchivedNode::File(file) => (libc::S_IFREG | 0o444, file.len.to_native()),
+            ArchivedNode::Directory(_) => (libc::S_IFDIR | 0o555, 0),
+        };
+        let never = libuv_sys2::uv_timespec_t { tv_sec: 0, tv_nsec: 0 };
+        Ok(Stat {
+            st_dev: DEVICE,
+            st_mode: mode.into(),
+            st_nlink: 1,
+            st_uid: 0,
+            st_gid: 0,
+            st_rdev: 0,
+            st_ino: inode(&self.path),
+            st_size: size,
+            st_blksize: 4096,
+            st_blocks: size.div_ceil(512),
+            st_flags: 0,
+            st_gen: 0,
+            st_atim: never,
+            st_mtim: never,
+            st_ctim: never,
+            st_birthtim: never,
+        })
+    }
+}
+
+/// A device number that no disk has.
+const DEVICE: u64 = 0x6b69_6c6e;
+
+/// FNV-1a, cut to what a JavaScript number can hold exactly; never zero.
+fn inode(path: &str) -> u64 {
+    let hash = path
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+    (hash & ((1 << 53) - 1)).max(1)
+}
