@@ -5,11 +5,11 @@ use std::cell::{Cell, RefCell};
 use v8::{FunctionCallbackArguments, Local, Object, PinScope, ReturnValue, Value};
 
 use super::fs::args;
-use super::fs::encoding::Encoding;
 use super::fs::output::{Product, Shape};
 use super::fs::request::{Failed, Task, at_once, dispatch};
 use super::{async_wrap, timers};
 use crate::realm::{self, Realm};
+use crate::text::Encoding;
 use crate::uv::fs::{Call, Dir, Entry, Output};
 use crate::{binding, js, wrap};
 
@@ -110,7 +110,7 @@ fn opendir_sync<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return
 /// `handle.read(encoding, count[, req])`
 fn read<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
     let Some(handle) = wrap::get::<DirHandle>(scope, args.this()) else { return };
-    let shape = Shape::Pairs(Encoding::parse(scope, args.get(0)));
+    let shape = Shape::Pairs(Encoding::parse(scope, args.get(0), Encoding::Utf8));
     let count = args::number(scope, args.get(1)).max(1.0) as usize;
     let task = match &mut *handle.0.borrow_mut() {
         Some(Folder::Disk(dir)) => Task::Call(Call::ReadDir(dir.clone(), count)),

@@ -4,8 +4,9 @@ use std::rc::Rc;
 
 use v8::{FunctionCallbackArguments, PinScope, ReturnValue, Value};
 
-use super::fs::{args, encoding, watched};
+use super::fs::{args, watched};
 use super::stream_wrap::HandleState;
+use crate::text::{self, Encoding};
 use crate::uv::handle::Handle;
 use crate::uv::watch::Event;
 use crate::{callback, js, realm};
@@ -38,7 +39,7 @@ fn initialized<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<
 /// `start(path, persistent, recursive, encoding)`
 fn start<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
     let path = watched(args::path(scope, args.get(0)));
-    let encoding = encoding::Encoding::parse(scope, args.get(3));
+    let encoding = Encoding::parse(scope, args.get(3), Encoding::Utf8);
     let Some(state) = HandleState::of(scope, args.this()) else { return };
     let handle = match Handle::fs_event() {
         Ok(handle) => handle,
@@ -54,7 +55,7 @@ fn start<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
                 Event::Rename => "rename",
                 Event::Change => "change",
             };
-            let name = name.and_then(|name| encoding.value(scope, name)).unwrap_or_else(|| js::null(scope));
+            let name = name.and_then(|name| text::encode(scope, name, encoding)).unwrap_or_else(|| js::null(scope));
             let arguments = [js::integer(scope, status), js::string(scope, event).into(), name];
             callback::method(scope, object, "onchange", &arguments);
         });

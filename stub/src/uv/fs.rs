@@ -232,8 +232,8 @@ pub fn submit(call: Call, done: Done) -> Pending {
         let pending = Pending::of(request.cast());
         (*flight).pending = pending.clone();
         (*request).data = flight.cast();
-        let entries = &mut *(&raw mut (*flight).entries);
-        let result = start(event_loop::raw(), request, &(*flight).call, entries, Some(on_done));
+        let InFlight { call, entries, .. } = &mut *flight;
+        let result = start(event_loop::raw(), request, call, entries, Some(on_done));
         if result < 0 {
             (*request).result = result as isize;
             on_done(request);

@@ -181,10 +181,11 @@ fn two(from: &mut CString, to: &mut CString) -> Option<Served> {
 fn copy(from: &mut CString, to: &mut CString, flags: i32) -> Option<Served> {
     let (source, target) = (resolve(from), resolve(to));
     if let Some(target) = target {
-        return Some(now(create(&target).or_else(|errno| {
-            // A copy goes over what is there, unless it must not.
-            let overwrites = errno == -libc::EEXIST && flags & libuv_sys2::UV_FS_COPYFILE_EXCL as i32 == 0;
-            Err(if overwrites { -libc::EROFS } else { errno })
+        // A copy goes over what is there, unless it must not.
+        let exclusive = flags & libuv_sys2::UV_FS_COPYFILE_EXCL as i32 != 0;
+        return Some(now(create(&target).map_err(|errno| match errno {
+            errno if errno == -libc::EEXIST && !exclusive => -libc::EROFS,
+            errno => errno,
         })));
     }
     let source = source?;

@@ -5,10 +5,17 @@ use std::ffi::CString;
 
 use v8::{Local, PinScope, Value};
 
-use super::encoding::path_bytes;
 use crate::errors::{Kind, throw_code};
 use crate::js;
 use crate::uv::fs::Chunk;
+
+/// The bytes of a string (as UTF-8) or of a `Buffer`.
+pub fn path_bytes(scope: &PinScope, value: Local<Value>) -> Vec<u8> {
+    match js::bytes(value) {
+        Some(bytes) => bytes.iter().map(|byte| byte.get()).collect(),
+        None => value.to_rust_string_lossy(scope).into_bytes(),
+    }
+}
 
 /// A path as the kernel wants it. Should it contain NUL, which the library rules out, it ends there.
 pub fn path(scope: &PinScope, value: Local<Value>) -> CString {

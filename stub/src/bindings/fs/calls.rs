@@ -3,9 +3,9 @@
 use v8::{Local, PinScope, Value};
 
 use super::args::{self, fd, id, integer, number, path};
-use super::encoding::Encoding;
 use super::output::Shape;
 use super::request::{Args, Return, Task, at_once, dispatch};
+use crate::text::Encoding;
 use crate::uv::fs::Call;
 
 fn plain<'s>(scope: &mut PinScope<'s, '_>, request: Local<'s, Value>, rv: &mut Return<'s>, call: Call) {
@@ -84,14 +84,14 @@ pub fn symlink<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<
 /// `readlink(path, encoding[, req])`
 pub fn readlink<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
     let call = Call::Readlink(path(scope, args.get(0)));
-    let shape = Shape::Path(Encoding::parse(scope, args.get(1)));
+    let shape = Shape::Path(Encoding::parse(scope, args.get(1), Encoding::Utf8));
     dispatch(scope, args.get(2), &mut rv, Task::Call(call), shape);
 }
 
 /// `realpath(path, encoding[, req])`
 pub fn realpath<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
     let call = Call::Realpath(path(scope, args.get(0)));
-    let shape = Shape::Path(Encoding::parse(scope, args.get(1)));
+    let shape = Shape::Path(Encoding::parse(scope, args.get(1), Encoding::Utf8));
     dispatch(scope, args.get(2), &mut rv, Task::Call(call), shape);
 }
 
@@ -100,14 +100,15 @@ pub fn mkdtemp<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<
     let mut template = path(scope, args.get(0)).into_bytes();
     template.extend(b"XXXXXX");
     let call = Call::Mkdtemp(args::c_string(template));
-    let shape = Shape::Path(Encoding::parse(scope, args.get(1)));
+    let shape = Shape::Path(Encoding::parse(scope, args.get(1), Encoding::Utf8));
     dispatch(scope, args.get(2), &mut rv, Task::Call(call), shape);
 }
 
 /// `readdir(path, encoding, withTypes[, req])`
 pub fn readdir<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
     let call = Call::Scandir(path(scope, args.get(0)));
-    let shape = Shape::Names { encoding: Encoding::parse(scope, args.get(1)), types: args.get(2).is_true() };
+    let shape =
+        Shape::Names { encoding: Encoding::parse(scope, args.get(1), Encoding::Utf8), types: args.get(2).is_true() };
     dispatch(scope, args.get(3), &mut rv, Task::Call(call), shape);
 }
 

@@ -235,20 +235,26 @@ pub fn copy_dir<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>)
     }
 }
 
-struct Job(RefCell<Option<(Vec<u8>, Vec<u8>, Options)>>);
+struct Copy {
+    src: Vec<u8>,
+    dest: Vec<u8>,
+    options: Options,
+}
+
+struct Job(RefCell<Option<Copy>>);
 
 /// `new CpDirJob(src, dest, force, dereference, errorOnExist, verbatimSymlinks, preserveTimestamps, mode)`
 pub fn new_job<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
     let (src, dest) = (args::path(scope, args.get(0)), args::path(scope, args.get(1)));
-    let job = (src.into_bytes(), dest.into_bytes(), options(scope, &args, true));
-    wrap::attach(scope, args.this(), Job(RefCell::new(Some(job))));
+    let copy = Copy { src: src.into_bytes(), dest: dest.into_bytes(), options: options(scope, &args, true) };
+    wrap::attach(scope, args.this(), Job(RefCell::new(Some(copy))));
     async_wrap::init_object(scope, args.this(), "FSREQCALLBACK");
 }
 
 /// `job.run()`
 pub fn run_job<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
     let Some(job) = wrap::get::<Job>(scope, args.this()) else { return };
-    let Some((src, dest, options)) = job.0.take() else { return };
+    let Some(Copy { src, dest, options }) = job.0.take() else { return };
     schedule(
         scope,
         args.this(),

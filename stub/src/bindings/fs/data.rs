@@ -3,12 +3,12 @@
 use v8::{Array, Local, Object, PinScope, Value};
 
 use super::args::{self, fd, integer, position};
-use super::encoding::Encoding;
 use super::output::Shape;
 use super::request::{Args, Failed, Return, Task, dispatch};
+use crate::text::{self, Encoding};
 use crate::uv::fs::{self, Call, Chunk, Output};
 use crate::vfs;
-use crate::{errors, js, trap};
+use crate::{js, trap};
 
 fn throw<'s>(scope: &mut PinScope<'s, '_>, failed: &Failed) {
     let exception = failed.exception(scope);
@@ -113,7 +113,8 @@ pub fn write_string<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Re
     let Some(fd) = fd(scope, args.get(0)) else { return };
     let Some(text) = args.get(1).to_string(scope) else { return };
     let position = position(scope, args.get(2));
-    let bytes = Encoding::parse(scope, args.get(3)).bytes(scope, text);
+    let encoding = Encoding::parse(scope, args.get(3), Encoding::Utf8);
+    let bytes = text::bytes_of(scope, text, encoding);
     let call = Call::Write(fd, vec![Chunk::Owned(bytes)], position);
     if args.get(4).is_undefined() {
         match fs::run(&call) {
@@ -186,13 +187,11 @@ pub fn read_file_utf8<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: 
 
 fn give_text<'s, B: AsRef<[u8]>>(scope: &mut PinScope<'s, '_>, rv: &mut Return<'s>, bytes: Result<B, Failed>) {
     match bytes {
-        Ok(bytes) => match Encoding::Utf8.value(scope, bytes.as_ref()) {
-            Some(text) => rv.set(text),
-            None => {
-                let message = "Cannot create a string longer than 0x1fffffe8 characters";
-                errors::throw_code(scope, errors::Kind::Error, "ERR_STRING_TOO_LONG", message);
+        Ok(bytes) => {
+            if let Some(text) = text::encode(scope, bytes.as_ref(), Encoding::Utf8) {
+                rv.set(text);
             }
-        },
+        }
         Err(failed) => throw(scope, &failed),
     }
 }

@@ -23,9 +23,15 @@ pub struct FileHandle {
     promise: RefCell<Option<v8::Global<v8::Promise>>>,
 }
 
-/// Handles that nobody closed before they were collected: descriptor and path.
+/// A handle that nobody closed before it was collected, and what closing it gave.
+struct Leak {
+    fd: i32,
+    path: String,
+    closed: Result<(), i32>,
+}
+
 #[derive(Default)]
-struct Leaks(RefCell<Vec<(i32, String, Result<(), i32>)>>);
+struct Leaks(RefCell<Vec<Leak>>);
 
 impl Drop for FileHandle {
     fn drop(&mut self) {
@@ -34,14 +40,14 @@ impl Drop for FileHandle {
             return;
         }
         let closed = vfs::run(Call::Close(fd)).map(drop);
-        let leak = (fd, self.path.take(), closed);
+        let leak = Leak { fd, path: self.path.take(), closed };
         Realm::with_current(|realm| realm.room::<Leaks>().0.borrow_mut().push(leak));
         realm::enter(|scope| timers::set_native_immediate(scope, complain));
     }
 }
 
 fn complain(scope: &mut PinScope) {
-    for (fd, path, closed) in Realm::current().room::<Leaks>().0.take() {
+    for Leak { fd, path, closed } in Realm::current().room::<Leaks>().0.take() {
         let path = if path.is_empty() { "<unknown path>".to_owned() } else { path };
         let exception = match closed {
             Ok(()) => {

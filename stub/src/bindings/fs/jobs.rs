@@ -7,9 +7,8 @@ use v8::{Local, Object, PinScope, Value};
 
 use super::args::{self, integer, number};
 use super::data;
-use super::encoding::buffer;
 use super::request::{Args, Failed, Return};
-use crate::bindings::async_wrap;
+use crate::bindings::{async_wrap, buffer};
 use crate::uv::fs::{self, Call, Chunk, Output, kind};
 use crate::uv::work;
 use crate::{callback, js, realm, vfs, wrap};
@@ -76,7 +75,7 @@ pub fn run_read<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>)
                     vec![null, undefined, js::integer(scope, fd), js::number(scope, size as f64), undefined]
                 }
                 Ok(Read::Whole(bytes, close_error)) => {
-                    let bytes = buffer(scope, bytes).unwrap_or(undefined);
+                    let bytes = buffer::new_buffer(scope, bytes).into();
                     let error = close_error.map(|errno| nameless("close", errno).exception(scope));
                     vec![null, bytes, none, undefined, error.unwrap_or(undefined)]
                 }

@@ -8,7 +8,6 @@ pub mod args;
 mod calls;
 mod cp;
 mod data;
-pub mod encoding;
 pub mod file_handle;
 mod jobs;
 mod lookup;

@@ -4,11 +4,11 @@ use std::cell::Cell;
 
 use v8::{Array, Local, PinScope, Value};
 
-use super::encoding::Encoding;
 use super::recursive::Tree;
 use super::{file_handle, stats};
 use crate::bindings::fs_dir;
 use crate::js;
+use crate::text::{self, Encoding};
 use crate::uv::fs::{Entry, Output};
 
 /// What a task made.
@@ -78,7 +78,7 @@ impl Shape {
             (Shape::Number, Output::Number(number)) => Some(js::number(scope, number as f64)),
             (Shape::Stat { bigint, .. }, Output::Stat(stat)) => stats::value(scope, &stat, bigint, shared),
             (Shape::StatFs { bigint }, Output::StatFs(stat)) => stats::file_system(scope, &stat, bigint, shared),
-            (Shape::Path(encoding), Output::Path(path)) => encoding.value(scope, &path),
+            (Shape::Path(encoding), Output::Path(path)) => text::encode(scope, &path, encoding),
             (Shape::Names { encoding, types }, Output::Entries(entries)) => names(scope, &entries, encoding, types),
             (Shape::Pairs(_), Output::Entries(entries)) if entries.is_empty() => Some(js::null(scope)),
             (Shape::Pairs(encoding), Output::Entries(entries)) => pairs(scope, &entries, encoding),
@@ -101,7 +101,7 @@ fn names<'s>(
     encoding: Encoding,
     types: bool,
 ) -> Option<Local<'s, Value>> {
-    let names: Option<Vec<_>> = entries.iter().map(|entry| encoding.value(scope, &entry.name)).collect();
+    let names: Option<Vec<_>> = entries.iter().map(|entry| text::encode(scope, &entry.name, encoding)).collect();
     let names = Array::new_with_elements(scope, &names?);
     if !types {
         return Some(names.into());
@@ -114,7 +114,7 @@ fn names<'s>(
 fn pairs<'s>(scope: &mut PinScope<'s, '_>, entries: &[Entry], encoding: Encoding) -> Option<Local<'s, Value>> {
     let mut all = Vec::with_capacity(2 * entries.len());
     for entry in entries {
-        all.push(encoding.value(scope, &entry.name)?);
+        all.push(text::encode(scope, &entry.name, encoding)?);
         all.push(js::integer(scope, entry.kind.into()));
     }
     Some(Array::new_with_elements(scope, &all).into())

@@ -5,10 +5,10 @@ use std::time::Duration;
 use v8::{Array, Local, PinScope, Value};
 
 use super::args::{c_string, integer, path};
-use super::encoding::Encoding;
 use super::output::{Product, Shape};
 use super::request::{Args, Failed, Return, Task, dispatch};
 use crate::errors::{Kind, throw_code};
+use crate::text::{self, Encoding};
 use crate::uv::fs::{Call, Entry, Output, kind};
 use crate::vfs;
 use crate::{js, uv};
@@ -70,7 +70,7 @@ impl Tree {
         if !types {
             for (folder, entries) in &self.folders {
                 for entry in entries {
-                    names.push(encoding.value(scope, &join(folder, &entry.name))?);
+                    names.push(text::encode(scope, &join(folder, &entry.name), encoding)?);
                 }
             }
             return Some(Array::new_with_elements(scope, &names).into());
@@ -78,11 +78,11 @@ impl Tree {
         let (mut kinds, mut counts, mut folders) = (Vec::new(), Vec::new(), Vec::new());
         for (folder, entries) in &self.folders {
             for entry in entries {
-                names.push(encoding.value(scope, &entry.name)?);
+                names.push(text::encode(scope, &entry.name, encoding)?);
                 kinds.push(entry.kind);
             }
             counts.extend((entries.len() as u32).to_ne_bytes());
-            folders.push(encoding.value(scope, folder)?);
+            folders.push(text::encode(scope, folder, encoding)?);
         }
         let length = kinds.len();
         let kinds = array_buffer(scope, kinds);
@@ -105,7 +105,8 @@ fn array_buffer<'s>(scope: &mut PinScope<'s, '_>, bytes: Vec<u8>) -> Local<'s, v
 /// `readdirRecursive(path, encoding, withTypes[, req])`
 pub fn readdir<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
     let root = path(scope, args.get(0)).into_bytes();
-    let shape = Shape::Names { encoding: Encoding::parse(scope, args.get(1)), types: args.get(2).is_true() };
+    let shape =
+        Shape::Names { encoding: Encoding::parse(scope, args.get(1), Encoding::Utf8), types: args.get(2).is_true() };
     let task = Task::Work("scandir", Box::new(move || Tree::read(&root).map(Product::Tree)));
     dispatch(scope, args.get(3), &mut rv, task, shape);
 }

@@ -8,7 +8,7 @@ use ada_url::Url;
 use v8::{Array, FunctionCallbackArguments, Local, Object, PinScope, ReturnValue, Value};
 
 use self::package::{Invalid, Package};
-use super::fs::encoding::path_bytes;
+use super::fs::args::path_bytes;
 use super::url;
 use crate::errors::{Kind, throw_code};
 use crate::{facts, js};
