@@ -32,21 +32,20 @@ function data(value, depth = 0) {
 function surface(binding) {
   return Object.fromEntries(
     Object.keys(binding)
-      .filter((key) => binding[key] !== natives && key !== 'config')
+      .filter((key) => !['natives', 'config', 'builtinIds'].includes(key))
       .map((key) => [key, typeof binding[key] === 'function' ? null : data(binding[key])])
       .filter(([, value]) => value !== undefined));
 }
 
-const names = [
-  'async_context_frame', 'async_wrap', 'blob', 'block_list', 'buffer', 'builtins', 'cares_wrap', 'cjs_lexer',
-  'config', 'constants', 'contextify', 'credentials', 'crypto', 'encoding_binding', 'errors', 'fs', 'fs_dir',
-  'fs_event_wrap', 'heap_utils', 'http2', 'http_parser', 'icu', 'inspector', 'js_stream', 'js_udp_wrap',
-  'locks', 'messaging', 'mksnapshot', 'module_wrap', 'modules', 'options', 'os', 'performance', 'permission',
-  'pipe_wrap', 'process_methods', 'process_wrap', 'profiler', 'report', 'sea', 'serdes', 'signal_wrap',
-  'spawn_sync', 'stream_pipe', 'stream_wrap', 'string_decoder', 'symbols', 'task_queue', 'tcp_wrap',
-  'timers', 'tls_wrap', 'trace_events', 'tty_wrap', 'types', 'udp_wrap', 'url', 'url_pattern', 'util', 'uv',
-  'v8', 'wasi', 'wasm_web_api', 'watchdog', 'worker', 'zlib',
-];
+// Every binding that the library asks for by name.
+const named = ids.flatMap((id) => [...sources[id].matchAll(/internalBinding\('(\w+)'\)/g)].map((match) => match[1]));
+const names = [...new Set(named)].sort().filter((name) => {
+  try {
+    return internalBinding(name);
+  } catch {
+    // Not on this platform.
+  }
+});
 const bindings = Object.fromEntries(names.map((name) => [name, surface(internalBinding(name))]));
 
 const options = internalBinding('options');

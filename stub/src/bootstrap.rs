@@ -30,6 +30,13 @@ const SCRIPTS: &[&str] = &[
     "internal/bootstrap/switches/does_own_process_state",
 ];
 
+/// V8 installs `Float16Array` only after a restore, but the primordials look at it before. The stand-in is taken
+/// away again, so that V8 finds its place free.
+const STAND_IN: &str = "globalThis.Float16Array = class Float16Array extends Object.getPrototypeOf(Uint8Array) {};
+for (const it of [Float16Array, Float16Array.prototype])
+  Object.defineProperty(it, 'BYTES_PER_ELEMENT', { value: 2 });";
+const TAKE_AWAY: &str = "delete globalThis.Float16Array;";
+
 /// Sets up Node's library in the scope's context. `None` with an exception pending when it fails.
 pub fn run<'s>(scope: &mut PinScope<'s, '_>) -> Option<()> {
     let realm = Realm::current();
@@ -40,6 +47,7 @@ pub fn run<'s>(scope: &mut PinScope<'s, '_>) -> Option<()> {
     js::set(scope, exports, "primordials", primordials);
     realm.set_slot(scope, PER_CONTEXT_EXPORTS, exports);
     realm.set_slot(scope, PRIMORDIALS, primordials);
+    evaluate(scope, STAND_IN)?;
     let private_symbols = util::private_symbols(scope);
     let symbols = symbols::all(scope);
     for id in PER_CONTEXT {
@@ -64,6 +72,7 @@ pub fn run<'s>(scope: &mut PinScope<'s, '_>) -> Option<()> {
     }
     let env = process_methods::env_proxy(scope)?;
     js::set(scope, process, "env", env);
+    evaluate(scope, TAKE_AWAY)?;
     let main = builtins::compile(scope, "internal/main/run_main_module")?;
     realm.set_slot(scope, MAIN, main);
     Some(())
@@ -79,6 +88,12 @@ fn call<'s>(scope: &mut PinScope<'s, '_>, id: &str, arguments: &[Local<'s, Value
     let function = builtins::compile(scope, id)?;
     let undefined = js::undefined(scope);
     function.call(scope, undefined, arguments)
+}
+
+fn evaluate(scope: &mut PinScope, text: &str) -> Option<()> {
+    let text = js::string(scope, text);
+    v8::Script::compile(scope, text, None)?.run(scope)?;
+    Some(())
 }
 
 /// The `process` object as it is before any script has seen it.

@@ -9,7 +9,8 @@ use crate::realm::{Program, Realm};
 use crate::{binding, bootstrap};
 
 /// V8 flags of every isolate. They are the same when a snapshot is taken and when it is restored.
-const FLAGS: &str = "--no-verify-snapshot-checksum --no-freeze-flags-after-init";
+const FLAGS: &str = "--no-verify-snapshot-checksum --no-freeze-flags-after-init --rehash-snapshot \
+                     --js-source-phase-imports --external-memory-max-reasonable-size=0";
 
 /// A failure to take a snapshot, as text for the person who builds.
 pub type Failure = String;
@@ -48,20 +49,29 @@ pub fn take(program: &'static Program) -> Result<Taken, Failure> {
     let references = references(program, true);
     program.library.reset_used();
     let mut isolate = v8::Isolate::snapshot_creator(Some(references.into()), None);
-    prepare(&mut isolate);
+    prepare(&mut isolate, true);
     let realm = Realm::install(&isolate, program, true);
-    {
+    let filled = {
         v8::scope!(let scope, &mut isolate);
         let context = v8::Context::new(scope, Default::default());
         let scope = &mut v8::ContextScope::new(scope, context);
         realm.set_context(scope, context);
-        fill(scope, program)?;
+        let filled = fill(scope, program);
+        // Targets of weak references that this job has seen are roots until it ends.
+        scope.perform_microtask_checkpoint();
+        scope.clear_kept_objects();
         let slots = realm.take_slots(scope);
         scope.add_context_data(context, slots);
         scope.set_default_context(context);
         realm.forget();
-    }
+        filled
+    };
     drop(realm);
+    if let Err(failure) = filled {
+        // V8 does not let go of an isolate whose snapshot was not taken; the process ends now.
+        std::mem::forget(isolate);
+        return Err(failure);
+    }
     Realm::uninstall();
     let blob = isolate.create_blob(v8::FunctionCodeHandling::Keep).ok_or("V8 gave no snapshot")?;
     Ok(Taken { blob: blob.to_vec(), library: program.library.pack() })
@@ -70,11 +80,15 @@ pub fn take(program: &'static Program) -> Result<Taken, Failure> {
 fn fill(scope: &mut PinScope, program: &'static Program) -> Result<(), Failure> {
     v8::tc_scope!(let caught, scope);
     if bootstrap::run(caught).is_none() {
-        let what = match (caught.stack_trace(), caught.exception()) {
-            (Some(stack), _) => stack.to_rust_string_lossy(caught),
-            (None, Some(exception)) => exception.to_rust_string_lossy(caught),
-            (None, None) => "no exception".to_owned(),
-        };
+        let stack = caught.stack_trace().filter(|stack| stack.is_string());
+        let what = stack.or(caught.exception());
+        let what = what.map_or_else(|| "no exception".to_owned(), |what| what.to_rust_string_lossy(caught));
+        let place = caught.message().map(|message| {
+            let script = message.get_script_resource_name(caught);
+            let script = script.map(|script| script.to_rust_string_lossy(caught)).unwrap_or_default();
+            format!("{script}:{}", message.get_line_number(caught).unwrap_or_default())
+        });
+        let what = format!("{what} ({})", place.unwrap_or_default());
         return Err(format!("Node's library could not be set up: {what}"));
     }
     let index = program.image.index().map_err(|damage| damage.to_string())?;
@@ -96,7 +110,7 @@ pub fn restore(program: &'static Program, blob: Vec<u8>) -> (v8::OwnedIsolate, R
         .snapshot_blob(v8::StartupData::from(&*Vec::leak(blob)))
         .external_references(references(program, false).into());
     let mut isolate = v8::Isolate::new(params);
-    prepare(&mut isolate);
+    prepare(&mut isolate, false);
     let realm = Realm::install(&isolate, program, false);
     {
         v8::scope!(let scope, &mut isolate);
@@ -112,10 +126,10 @@ pub fn restore(program: &'static Program, blob: Vec<u8>) -> (v8::OwnedIsolate, R
 }
 
 /// What every isolate needs and no snapshot keeps.
-fn prepare(isolate: &mut v8::Isolate) {
+fn prepare(isolate: &mut v8::Isolate, building: bool) {
     isolate.set_microtasks_policy(v8::MicrotasksPolicy::Explicit);
     isolate.set_capture_stack_trace_for_uncaught_exceptions(true, 10);
     isolate.set_promise_reject_callback(task_queue::on_promise_reject);
-    errors::install(isolate);
+    errors::install(isolate, building);
     module_wrap::install(isolate);
 }

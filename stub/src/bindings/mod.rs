@@ -10,6 +10,7 @@ pub mod config;
 pub mod constants;
 pub mod contextify;
 pub mod credentials;
+pub mod diagnostics_channel;
 pub mod encoding_binding;
 pub mod errors;
 pub mod fs;
@@ -60,6 +61,7 @@ pub static ROOMS: &[&Room] = &[
     &constants::ROOM,
     &contextify::ROOM,
     &credentials::ROOM,
+    &diagnostics_channel::ROOM,
     &encoding_binding::ROOM,
     &errors::ROOM,
     &fs::ROOM,
