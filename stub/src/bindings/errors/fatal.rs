@@ -29,6 +29,10 @@ pub fn trigger_uncaught<'s>(
     from_promise: bool,
 ) {
     let realm = Realm::current();
+    if realm.building {
+        // It belongs to the program's run, where it will happen again.
+        return;
+    }
     let message = message.unwrap_or_else(|| v8::Exception::create_message(scope, exception));
     let process = realm.object(scope, bootstrap::PROCESS);
     let handler = process.and_then(|process| js::get(scope, process, "_fatalException"));
@@ -163,5 +167,5 @@ pub fn print(text: &str) {
 pub fn exit_process(code: i32) -> ! {
     let _ = std::io::stdout().flush();
     let _ = std::io::stderr().flush();
-    std::process::exit(code)
+    crate::uv::process::exit(code)
 }

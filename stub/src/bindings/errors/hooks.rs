@@ -57,15 +57,18 @@ pub fn script_origin<'s>(message: Local<'s, v8::Message>) -> Origin<'s> {
     }
 }
 
-/// Registers the callbacks with a new isolate.
-pub fn install(isolate: &mut v8::Isolate) {
+/// Registers the callbacks with a new isolate. Message listeners live in the heap, so an isolate that is
+/// `building` a snapshot gets none.
+pub fn install(isolate: &mut v8::Isolate, building: bool) {
     // SAFETY: the pointer is that of the isolate, and the callback has the signature that V8 expects.
     unsafe {
         let isolate: *mut c_void = std::mem::transmute(isolate.as_raw_isolate_ptr());
         set_prepare_stack_trace_callback(isolate, prepare_stack_trace);
     }
-    let levels = v8::MessageErrorLevel::ERROR | v8::MessageErrorLevel::WARNING;
-    isolate.add_message_listener_with_error_level(on_message, levels);
+    if !building {
+        let levels = v8::MessageErrorLevel::ERROR | v8::MessageErrorLevel::WARNING;
+        isolate.add_message_listener_with_error_level(on_message, levels);
+    }
     isolate.set_modify_code_generation_from_strings_callback(on_code_from_string);
     isolate.set_allow_wasm_code_generation_callback(on_wasm_code);
     isolate.set_oom_error_handler(on_out_of_memory);

@@ -83,6 +83,12 @@ fn throw_if_promise_rejected<'s>(scope: &mut PinScope<'s, '_>, promise: Local<'s
     true
 }
 
+/// What a snapshot refers to of synthetic modules.
+pub fn references() -> Vec<v8::ExternalReference> {
+    let steps: v8::SyntheticModuleEvaluationSteps = v8::MapFnTo::map_fn_to(evaluate_synthetic);
+    vec![v8::ExternalReference { pointer: steps as *mut std::ffi::c_void }]
+}
+
 /// Evaluates a synthetic module: JavaScript sets its exports.
 pub fn evaluate_synthetic<'s>(context: Local<'s, Context>, module: Local<'s, Module>) -> Option<Local<'s, Value>> {
     // SAFETY: V8 calls this inside a handle scope, with handles of the context's isolate.

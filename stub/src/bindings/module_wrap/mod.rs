@@ -50,6 +50,7 @@ crate::room! {
             pure "getError" => get_error,
         } get { "hasAsyncGraph" => has_async_graph },
     },
+    references: evaluate::references,
     setup: setup,
 }
 
