@@ -6,8 +6,9 @@ use std::rc::Rc;
 use v8::{Array, FunctionCallbackArguments, Local, Object, PinScope, ReturnValue, Value};
 
 use super::stream_wrap::HandleState;
+use crate::uv::child::{Command, Stdio};
 use crate::uv::handle::Handle;
-use crate::uv::process::{Command, Stdio, signal_name};
+use crate::uv::signal;
 use crate::{callback, facts, js, realm};
 
 crate::room! {
@@ -95,11 +96,11 @@ fn spawn<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
         detached: args.get(5).int32_value(scope).unwrap_or_default() & DETACHED != 0,
     };
     let weak = Rc::downgrade(&state);
-    let on_exit = move |status, signal| {
+    let on_exit = move |status, number| {
         let Some(state) = weak.upgrade() else { return };
         realm::enter(|scope| {
             let Some(object) = state.object(scope) else { return };
-            let signal = js::string(scope, signal_name(signal));
+            let signal = js::string(scope, signal::name(number));
             let arguments = [js::number(scope, status as f64), signal.into()];
             callback::method(scope, object, "onexit", &arguments);
         });

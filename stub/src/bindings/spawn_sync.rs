@@ -5,7 +5,8 @@ use v8::{Array, FunctionCallbackArguments, Local, Object, PinScope, ReturnValue,
 use super::buffer::new_buffer;
 use super::process_wrap::{c_text, c_texts, present};
 use crate::js;
-use crate::uv::process::{Command, signal_name};
+use crate::uv::child::Command;
+use crate::uv::signal;
 use crate::uv::spawn_sync::{self, Limits, Outcome, Stdio};
 
 crate::room! {
@@ -90,7 +91,7 @@ fn spawn<'s>(scope: &mut PinScope<'s, '_>, args: FunctionCallbackArguments<'s>, 
     js::set(scope, result, "status", status);
     let signal = match outcome.signal {
         0 => null,
-        signal => js::string(scope, signal_name(signal)).into(),
+        number => js::string(scope, signal::name(number)).into(),
     };
     js::set(scope, result, "signal", signal);
     let output = match outcome.status {

@@ -1,14 +1,17 @@
 //! The layer over libuv: the only place that calls it.
 
+pub mod child;
 pub mod environment;
 pub mod event_loop;
 pub mod fs;
 pub mod handle;
 pub mod process;
+pub mod signal;
 pub mod spawn_sync;
 pub mod stream;
 pub mod system;
 pub mod timers;
+pub mod title;
 pub mod watch;
 pub mod work;
 

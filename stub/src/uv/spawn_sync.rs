@@ -4,7 +4,7 @@ use std::ffi::{c_int, c_uint};
 
 use libuv_sys2 as sys;
 
-use super::process::Command;
+use super::child::Command;
 
 /// One of the child's descriptors.
 pub enum Stdio {

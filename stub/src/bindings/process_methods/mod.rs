@@ -91,7 +91,7 @@ fn debug_process<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>
 }
 
 fn abort<'s>(_: &mut PinScope<'s, '_>, _: Args<'s>, _: Return<'s>) {
-    process::reset_terminal();
+    process::reset_stdio();
     std::process::abort();
 }
 
@@ -166,7 +166,6 @@ fn dlopen<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
 
 fn really_exit<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
     let code = args.get(0).int32_value(scope).unwrap_or_default();
-    process::reset_terminal();
     super::errors::exit_process(code)
 }
 
@@ -175,7 +174,7 @@ fn execve<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
     let file = c_text(scope, args.get(0));
     let arguments = c_texts(scope, args.get(1)).unwrap_or_default();
     let environment = c_texts(scope, args.get(2)).unwrap_or_default();
-    process::reset_terminal();
+    process::reset_stdio();
     let errno = process::execute(&file, &arguments, &environment);
     errors::throw_errno(scope, errno, "execve", Some(&file.to_string_lossy()));
 }

@@ -1,6 +1,6 @@
 //! The properties of `process` that belong to this run of the program.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::ffi::c_void;
 use std::os::unix::ffi::OsStrExt as _;
 
@@ -11,19 +11,18 @@ use v8::{
 
 use crate::errors::{self, Kind};
 use crate::realm::Realm;
-use crate::uv::process;
+use crate::uv::{process, title};
 use crate::{js, text};
 
-/// What is said when asked, and can be set without any effect on the system.
+/// The inspector's port, which has no effect.
 struct State {
-    title: RefCell<Option<String>>,
     debug_port: Cell<i32>,
 }
 
 impl Default for State {
     fn default() -> Self {
         // The inspector's usual port.
-        State { title: RefCell::default(), debug_port: Cell::new(9229) }
+        State { debug_port: Cell::new(9229) }
     }
 }
 
@@ -31,7 +30,7 @@ impl Default for State {
 pub fn executable() -> String {
     match std::env::current_exe() {
         Ok(path) => path.to_string_lossy().into_owned(),
-        Err(_) => std::env::args_os().next().unwrap_or_default().to_string_lossy().into_owned(),
+        Err(_) => process::arguments().first().map(|first| first.to_string_lossy().into_owned()).unwrap_or_default(),
     }
 }
 
@@ -40,11 +39,12 @@ pub fn patch<'s>(scope: &mut PinScope<'s, '_>, args: FunctionCallbackArguments<'
     let Ok(target) = Local::<Object>::try_from(args.get(0)) else { return };
     accessor(scope, target, "title", AccessorConfiguration::new(get_title).setter(set_title));
 
-    let own = std::env::args_os().skip(1);
+    let (first, own) = process::arguments().split_first().unzip();
+    let own = own.unwrap_or_default().iter();
     let own: Vec<_> = own.filter_map(|argument| text::utf8(scope, argument.as_bytes())).collect();
-    let first = std::env::args_os().next().unwrap_or_default();
     let entry = Realm::current().program.image.index().map(|index| index.entry.as_str().to_owned());
-    let all = [first.to_string_lossy().into_owned(), entry.unwrap_or_default()];
+    let first = first.map(|first| first.to_string_lossy().into_owned());
+    let all = [first.unwrap_or_default(), entry.unwrap_or_default()];
     let all: Vec<Local<Value>> = all.iter().map(|text| js::string(scope, text)).chain(own).map(Into::into).collect();
     let all = v8::Array::new_with_elements(scope, &all);
     js::set(scope, target, "argv", all);
@@ -85,13 +85,9 @@ fn get_title<'s>(
     _: PropertyCallbackArguments<'s>,
     mut rv: ReturnValue<Value>,
 ) {
-    let state = Realm::current().room::<State>();
-    let title = state.title.borrow().clone();
-    let title = title.unwrap_or_else(|| {
-        let arguments: Vec<_> = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
-        arguments.join(" ")
-    });
-    rv.set(js::string(scope, &title).into());
+    if let Some(title) = text::utf8(scope, title::get().as_bytes()) {
+        rv.set(title.into());
+    }
 }
 
 fn set_title<'s>(
@@ -102,9 +98,7 @@ fn set_title<'s>(
     _: ReturnValue<()>,
 ) {
     let Some(title) = value.to_string(scope) else { return };
-    let title = title.to_rust_string_lossy(scope);
-    process::set_title(&title);
-    *Realm::current().room::<State>().title.borrow_mut() = Some(title);
+    title::set(&title.to_rust_string_lossy(scope));
 }
 
 fn get_ppid<'s>(
