@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::os::fd::{AsRawFd, FromRawFd};
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -29,7 +29,10 @@ pub fn take(stub: &[u8], bundle: &Bundle) -> Result<Snapshot, Diagnostic> {
     let mut library = Scratch::new(c"kiln-library").map_err(failed)?;
     write_image(stub, bundle, &mut image.file)?;
 
-    let output = Command::new(image.path())
+    let mut command = Command::new(image.path());
+    // SAFETY: between fork and exec, a system call is all that happens.
+    unsafe { command.pre_exec(end_with_parent) };
+    let output = command
         .arg("--kiln-snapshot")
         .args([blob.path(), library.path()])
         // Nothing of this machine may find its way into the snapshot.
@@ -42,6 +45,15 @@ pub fn take(stub: &[u8], bundle: &Bundle) -> Result<Snapshot, Diagnostic> {
         return Err(explain(&output));
     }
     Ok(Snapshot { blob: blob.read().map_err(failed)?, library: library.read().map_err(failed)? })
+}
+
+/// Has the kernel kill the calling process when its parent ends: a snapshot that nobody waits for is of no use.
+fn end_with_parent() -> io::Result<()> {
+    // SAFETY: no memory is involved.
+    match unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
 }
 
 /// Writes the build image: an executable that is whole but for the snapshot, which tells it to take one.

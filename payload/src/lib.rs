@@ -1,13 +1,14 @@
 //! What Kiln's compiler and its stub agree on: the layout of an executable and the index of what is in it.
 //!
 //! ```text
-//! [ stub, an ordinary ELF file ][ padding ][ section ]... [ table ][ trailer ]
+//! [ front, a page ][ stub, an ordinary ELF file ][ section ]... [ table ][ trailer ]
 //! ```
 //!
-//! Sections begin on page boundaries, so that they can be used right where the file is mapped. The stub's own
-//! [`Seal`] says how long the whole file is, so an executable that was cut short anywhere behind the ELF part
-//! knows that something is missing; the trailer's checksum finds any byte that was changed.
+//! Sections begin on page boundaries, so that they can be used right where the file is mapped. The front notices a
+//! file that was cut short, even within the stub. The stub's own [`Seal`] says where the payload lies, and the
+//! trailer's checksum finds any byte of it that was changed.
 
+mod front;
 mod image;
 mod index;
 mod seal;

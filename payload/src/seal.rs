@@ -30,12 +30,17 @@ pub struct Seal {
     marker: [u8; MARKER_LEN],
     file_len: [u8; 8],
     payload_offset: [u8; 8],
-    reserved: [u8; 16],
+    file_address: [u8; 8],
+    reserved: [u8; 8],
 }
 
 impl Seal {
     /// What a stub holds until the compiler has appended a payload to it.
-    pub const UNSEALED: Seal = Seal { marker: marker(), file_len: [0; 8], payload_offset: [0; 8], reserved: [0; 16] };
+    pub const UNSEALED: Seal = Seal::with(marker());
+
+    const fn with(marker: [u8; MARKER_LEN]) -> Seal {
+        Seal { marker, file_len: [0; 8], payload_offset: [0; 8], file_address: [0; 8], reserved: [0; 8] }
+    }
 
     /// How many bytes a seal takes.
     pub const LEN: usize = size_of::<Seal>();
@@ -48,6 +53,23 @@ impl Seal {
             unsafe { (std::ptr::read_volatile(&self.file_len), std::ptr::read_volatile(&self.payload_offset)) };
         let file_len = u64::from_le_bytes(file_len);
         (file_len != 0).then(|| (file_len, u64::from_le_bytes(payload_offset)))
+    }
+
+    /// The whole file of the running executable, if the kernel has mapped it: see `front`. A stub without fixed
+    /// addresses has to map itself.
+    ///
+    /// # Safety
+    ///
+    /// The seal is that of the running executable.
+    pub unsafe fn mapped_file(&self) -> Option<&'static [u8]> {
+        let (file_len, _) = self.read()?;
+        // SAFETY: as in `read`.
+        let address = u64::from_le_bytes(unsafe { std::ptr::read_volatile(&self.file_address) });
+        let address = std::ptr::with_exposed_provenance::<u8>(usize::try_from(address).ok()?);
+        let len = usize::try_from(file_len).ok()?;
+        // SAFETY: the program headers of this executable map so many bytes there, for as long as it runs. It cannot
+        // be written to meanwhile (ETXTBSY), and its first instructions have checked its length.
+        (!address.is_null()).then(|| unsafe { std::slice::from_raw_parts(address, len) })
     }
 
     /// Where the one seal of an executable or a bare stub lies in its file.
@@ -65,18 +87,15 @@ impl Seal {
     pub fn of(file: &[u8]) -> Result<Seal, SealError> {
         let at = Self::find(file)?;
         // Its own marker does not matter, and must not be in a stub that happens to contain this code.
-        let mut seal = Seal { marker: [0; MARKER_LEN], file_len: [0; 8], payload_offset: [0; 8], reserved: [0; 16] };
+        let mut seal = Seal::with([0; MARKER_LEN]);
         seal.file_len.copy_from_slice(&file[at + MARKER_LEN..][..8]);
         seal.payload_offset.copy_from_slice(&file[at + MARKER_LEN + 8..][..8]);
         Ok(seal)
     }
 
     /// The fields behind the marker, as they stand in a sealed file.
-    pub(crate) fn fields(file_len: u64, payload_offset: u64) -> [u8; 16] {
-        let mut fields = [0; 16];
-        fields[..8].copy_from_slice(&file_len.to_le_bytes());
-        fields[8..].copy_from_slice(&payload_offset.to_le_bytes());
-        fields
+    pub(crate) fn fields(file_len: u64, payload_offset: u64, file_address: u64) -> Vec<u8> {
+        [file_len, payload_offset, file_address].iter().flat_map(|field| field.to_le_bytes()).collect()
     }
 
     pub(crate) const FIELDS: usize = MARKER_LEN;

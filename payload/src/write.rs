@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use twox_hash::XxHash3_64;
 
+use crate::front::Front;
 use crate::image::{ENTRY_LEN, TRAILER_LEN, Trailer, table_entry};
 use crate::{Encoding, PAGE, Seal, SealError, SectionId};
 
@@ -12,13 +13,17 @@ use crate::{Encoding, PAGE, Seal, SealError, SectionId};
 pub struct ImageWriter<'a> {
     stub: &'a [u8],
     seal: usize,
+    front: Option<Front>,
     sections: Vec<(SectionId, Encoding, u64, &'a [u8])>,
 }
 
 impl<'a> ImageWriter<'a> {
     /// Begins with a bare stub.
     pub fn new(stub: &'a [u8]) -> Result<Self, SealError> {
-        Ok(Self { stub, seal: Seal::find(stub)?, sections: Vec::new() })
+        let seal = Seal::find(stub)?;
+        let front = Front::of(stub).filter(|front| seal + Seal::LEN <= front.stub_len);
+        let stub = &stub[..front.as_ref().map_or(stub.len(), |front| front.stub_len)];
+        Ok(Self { stub, seal, front, sections: Vec::new() })
     }
 
     /// Adds a section that is stored as it is.
@@ -34,7 +39,8 @@ impl<'a> ImageWriter<'a> {
 
     /// Writes the whole file and returns its length.
     pub fn write(&self, out: &mut impl Write) -> io::Result<u64> {
-        let payload_offset = self.stub.len() as u64;
+        let front_len = if self.front.is_some() { PAGE } else { 0 };
+        let payload_offset = front_len + self.stub.len() as u64;
         let mut table = Vec::with_capacity(self.sections.len() * ENTRY_LEN);
         let mut end = payload_offset;
         for (id, encoding, plain_len, stored) in &self.sections {
@@ -45,7 +51,11 @@ impl<'a> ImageWriter<'a> {
         let table_offset = end.next_multiple_of(8);
         let file_len = table_offset + (table.len() + TRAILER_LEN) as u64;
 
-        let fields = Seal::fields(file_len, payload_offset);
+        let file_address = self.front.as_ref().map_or(0, |front| front.file_address);
+        let fields = Seal::fields(file_len, payload_offset, file_address);
+        if let Some(front) = &self.front {
+            out.write_all(&front.page(file_len))?;
+        }
         let at = self.seal + Seal::FIELDS;
         out.write_all(&self.stub[..at])?;
         out.write_all(&fields)?;

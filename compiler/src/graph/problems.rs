@@ -28,6 +28,7 @@ pub fn judge(walk: Walk) -> Result<ModuleGraph, Diagnostics> {
                 errors.push(problem);
             } else if possible.contains(path.as_path()) {
                 problem.severity = Severity::Warning;
+                problem.help.get_or_insert_with(|| "the program fails if it gets to load this module".into());
                 warnings.push(problem);
             }
         }
