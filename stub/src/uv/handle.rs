@@ -36,6 +36,8 @@ pub enum Kind {
     FsEvent,
     /// A watcher of a file that asks for its state from time to time.
     FsPoll,
+    /// Something that any thread can wake the loop with.
+    Wakeup,
 }
 
 impl Kind {

@@ -12,6 +12,7 @@ pub mod stream;
 pub mod system;
 pub mod timers;
 pub mod title;
+pub mod wakeup;
 pub mod watch;
 pub mod work;
 
