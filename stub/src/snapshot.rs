@@ -12,6 +12,9 @@ use crate::{binding, bootstrap};
 const FLAGS: &str = "--no-verify-snapshot-checksum --no-freeze-flags-after-init --rehash-snapshot \
                      --js-source-phase-imports --external-memory-max-reasonable-size=0";
 
+/// The main context's index in the snapshot, beside the default context.
+const MAIN_CONTEXT: usize = 0;
+
 /// A failure to take a snapshot, as text for the person who builds.
 pub type Failure = String;
 
@@ -62,7 +65,10 @@ pub fn take(program: &'static Program) -> Result<Taken, Failure> {
         scope.clear_kept_objects();
         let slots = realm.take_slots(scope);
         scope.add_context_data(context, slots);
-        scope.set_default_context(context);
+        scope.add_context(context);
+        // V8 makes every later context from the default one: those of `vm` must not start with what is Node's.
+        let blank = v8::Context::new(scope, Default::default());
+        scope.set_default_context(blank);
         realm.forget();
         filled
     };
@@ -114,7 +120,8 @@ pub fn restore(program: &'static Program, blob: Vec<u8>) -> (v8::OwnedIsolate, R
     let realm = Realm::install(&isolate, program, false);
     {
         v8::scope!(let scope, &mut isolate);
-        let context = v8::Context::new(scope, Default::default());
+        let context = v8::Context::from_snapshot(scope, MAIN_CONTEXT, Default::default());
+        let context = context.expect("the snapshot has the main context");
         let scope = &mut v8::ContextScope::new(scope, context);
         realm.set_context(scope, context);
         if let Ok(slots) = scope.get_context_data_from_snapshot_once::<v8::Array>(0) {
