@@ -86,6 +86,11 @@ pub fn get<T: 'static>(scope: &v8::PinScope, object: v8::Local<v8::Object>) -> O
     entry(scope, object).and_then(|entry| entry.state.clone().downcast().ok())
 }
 
+/// Whether `object` has a native state of any kind.
+pub fn has_state(scope: &v8::PinScope, object: v8::Local<v8::Object>) -> bool {
+    entry(scope, object).is_some()
+}
+
 /// Keeps `object` alive (true), or leaves it to the garbage collector (false).
 pub fn keep_alive(scope: &mut v8::PinScope, object: v8::Local<v8::Object>, alive: bool) {
     if let Some(entry) = entry(scope, object) {

@@ -115,10 +115,10 @@ impl State {
     }
 
     /// Completes the character of the chunks before with bytes of `chunk`. Returns its bytes, and the rest of the
-    /// chunk.
+    /// chunk. As in Node, the first half of a surrogate pair that is completed here does not wait for the second.
     fn finish<'a>(&mut self, chunk: &'a [u8], encoding: Encoding) -> (Vec<u8>, &'a [u8]) {
         let mut rest = chunk;
-        while self.missing > 0 && !rest.is_empty() {
+        if self.missing > 0 && !rest.is_empty() {
             let mut wanted = self.missing.min(rest.len());
             if encoding == Encoding::Utf8
                 && let Some(end) = rest[..wanted].iter().position(|byte| byte & 0xc0 != 0x80)
@@ -131,9 +131,6 @@ impl State {
             self.push(found);
             self.missing -= wanted;
             rest = after;
-            if encoding == Encoding::Ucs2 && self.missing == 0 && self.buffered == 2 && is_lead(self.incomplete[1]) {
-                self.missing = 2;
-            }
         }
         if self.missing > 0 || self.buffered == 0 {
             return (Vec::new(), rest);

@@ -21,8 +21,8 @@ pub fn decode(digits: Units, target: &mut [u8]) -> usize {
         Units::Narrow(digits) => {
             decode_fast(digits, target).unwrap_or_else(|| decode_slowly(digits.iter().copied(), target))
         }
-        // A code unit above 255 is no digit, so any byte that is none either can stand for it.
-        Units::Wide(units) => decode_slowly(units.iter().map(|&unit| u8::try_from(unit).unwrap_or(b' ')), target),
+        // Node looks at the low byte of each code unit only.
+        Units::Wide(units) => decode_slowly(units.iter().map(|&unit| unit as u8), target),
     }
 }
 

@@ -71,14 +71,14 @@ impl Search {
 
     fn find(&self, haystack: &[u8], needle: &[u8]) -> Option<usize> {
         let wide = self.encoding == Encoding::Ucs2;
-        let length = if wide { haystack.len() & !1 } else { haystack.len() };
-        let start = self.start(length as i64, needle.len() as i64)?;
-        let end = self.end.clamp(0, length as i64) as usize;
+        let start = self.start(haystack.len() as i64, needle.len() as i64)?;
+        let end = self.end.clamp(0, haystack.len() as i64) as usize;
+        let end = if wide { end & !1 } else { end };
         if needle.is_empty() {
             return Some(start.min(end));
         }
         let haystack = &haystack[..end];
-        if needle.len() > end || wide && (end < 2 || needle.len() < 2) {
+        if needle.len() > end || self.forward && start + needle.len() > end || wide && needle.len() < 2 {
             return None;
         }
         if wide {

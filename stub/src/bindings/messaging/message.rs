@@ -305,8 +305,8 @@ fn traveller<'s>(scope: &PinScope<'s, '_>, object: Local<'s, Object>) -> Option<
     TRAVELLERS.iter().find(|traveller| (traveller.mode)(scope, object).is_some())
 }
 
-fn is_native<'s>(_: &PinScope<'s, '_>, object: Local<'s, Object>) -> bool {
-    object.internal_field_count() >= wrap::FIELDS
+fn is_native<'s>(scope: &PinScope<'s, '_>, object: Local<'s, Object>) -> bool {
+    wrap::has_state(scope, object)
 }
 
 /// What `object` allows to be done with it; `None` for one that is cloned like any other.
