@@ -43,13 +43,15 @@ pub fn compare(workspace: &Workspace, entry: &str, runs: &[Run], setting: &Setti
     };
     let expected: Vec<Outcome> =
         runs.iter().map(|way| start(Command::new(node()).arg(&entry), way)).collect::<Result<_, _>>()?;
-    build(&entry, &workspace.executable())?;
+    // Help texts may name the program after its file; under Node that is the entry's.
+    let executable = workspace.executable().with_file_name(entry.file_name().unwrap());
+    build(&entry, &executable)?;
     let project = workspace.project();
     workspace.remove_project();
 
     let mut differences = Vec::new();
     for (way, expected) in runs.iter().zip(&expected) {
-        let actual = start(&mut Command::new(workspace.executable()), way)?;
+        let actual = start(&mut Command::new(&executable), way)?;
         if let Some(difference) = difference(expected, &actual, &project) {
             differences.push(format!("  {}\n{difference}", describe(way)));
         }
