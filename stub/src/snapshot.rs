@@ -9,7 +9,11 @@ use crate::realm::{Program, Realm};
 use crate::{binding, bootstrap};
 
 /// V8 flags of every isolate. They are the same when a snapshot is taken and when it is restored.
+///
+/// An extensible snapshot would have scope descriptions moved to V8's read-only space, which turns the weak references
+/// that `eval` needs into strong ones, and V8 ends the process when it meets them.
 const FLAGS: &str = "--no-verify-snapshot-checksum --no-freeze-flags-after-init --rehash-snapshot \
+                     --no-extensible-ro-snapshot \
                      --js-source-phase-imports --external-memory-max-reasonable-size=0";
 
 /// The main context's index in the snapshot, beside the default context.

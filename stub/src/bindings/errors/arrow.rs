@@ -30,7 +30,8 @@ pub fn error_source<'s>(scope: &mut PinScope<'s, '_>, message: Local<'s, v8::Mes
     {
         return Some(source);
     }
-    let file = message.get_script_resource_name(scope).map(|name| name.to_rust_string_lossy(scope));
+    let file = message.get_script_resource_name(scope).filter(|name| !name.is_undefined());
+    let file = file.map_or_else(|| "<anonymous_script>".to_owned(), |name| name.to_rust_string_lossy(scope));
     let number = message.get_line_number(scope).unwrap_or_default();
     let script_start = match number as i64 - i64::from(origin.line_offset) == 1 {
         true => i64::from(origin.column_offset),
@@ -41,7 +42,7 @@ pub fn error_source<'s>(scope: &mut PinScope<'s, '_>, message: Local<'s, v8::Mes
         start -= script_start;
         end -= script_start;
     }
-    let mut text = format!("{}:{number}\n{line}\n", file.unwrap_or_default());
+    let mut text = format!("{file}:{number}\n{line}\n");
     if let (Ok(start), Ok(end)) = (usize::try_from(start), usize::try_from(end))
         && start <= end
         && end <= line.len()
