@@ -32,13 +32,16 @@ fn build() -> PathBuf {
     let mut cargo = Command::new(variable("CARGO"));
     cargo
         .current_dir(variable("CARGO_MANIFEST_DIR"))
-        .args(["build", "--package", "kiln-stub", "--bin", "kiln-stub"])
+        .args(["rustc", "--package", "kiln-stub", "--bin", "kiln-stub"])
         // With an explicit target, the flags below are not those of build scripts and macros.
         .args(["--target", &target])
         .args(["--profile", if release { "release" } else { "dev" }])
         .args(["--config", "profile.release.panic=\"abort\""])
         .arg("--target-dir")
         .arg(&target_dir)
+        // V8 comes with a C++ library of its own, the other C++ dependencies use the system's. Where the two are linked
+        // into one static executable, both define the functions that the language itself needs; either will do.
+        .args(["--", "-Clink-arg=-Wl,--allow-multiple-definition"])
         .env("CARGO_ENCODED_RUSTFLAGS", "-Ctarget-feature=+crt-static\x1f-Crelocation-model=static");
     // What the outer cargo, or clippy, meant for this package alone.
     for (name, _) in env::vars_os() {
