@@ -10,6 +10,7 @@ pub mod bootstrap;
 pub mod callback;
 pub mod errors;
 pub mod facts;
+pub mod icu;
 pub mod js;
 pub mod library;
 pub mod realm;
