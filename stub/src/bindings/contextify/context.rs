@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use v8::{
     Context, ContextOptions, ContextScope, Global, Local, MicrotaskQueue, MicrotaskQueueHandle, Object, ObjectTemplate,
@@ -41,7 +42,7 @@ struct State {
 
 /// A microtask queue, dropped after its context.
 struct Queue {
-    handle: std::rc::Rc<MicrotaskQueueHandle>,
+    handle: Rc<MicrotaskQueueHandle>,
     _extras: v8::Weak<Object>,
 }
 
@@ -145,7 +146,7 @@ fn keep_queue<'s>(scope: &mut PinScope<'s, '_>, extras: Local<'s, Object>, queue
         Realm::with_current(|realm| drop(realm.room::<State>().queues.borrow_mut().remove(&key)));
     };
     let weak = v8::Weak::with_guaranteed_finalizer(scope, extras, Box::new(finalizer));
-    let queue = Queue { handle: std::rc::Rc::new(queue), _extras: weak };
+    let queue = Queue { handle: Rc::new(queue), _extras: weak };
     state.queues.borrow_mut().insert(key, queue);
     let private = util::private(scope, MICROTASKS);
     let key = js::integer(scope, key);
@@ -171,17 +172,12 @@ pub fn of_global<'s>(
 }
 
 impl<'s> Sandboxed<'s> {
-    /// Runs the microtasks of a context that has a queue of its own.
-    pub fn perform_own_microtasks(&self, scope: &mut PinScope<'s, '_>) {
+    /// The context's own microtask queue, if it has one.
+    pub fn own_queue(&self, scope: &PinScope<'s, '_>) -> Option<Rc<MicrotaskQueueHandle>> {
         let private = util::private(scope, MICROTASKS);
-        let key = self.extras.get_private(scope, private).and_then(|key| key.int32_value(scope));
-        let queue = key.and_then(|key| {
-            let state = Realm::current().room::<State>();
-            let queues = state.queues.borrow();
-            queues.get(&key).map(|queue| queue.handle.clone())
-        });
-        if let Some(queue) = queue {
-            queue.perform_checkpoint(scope);
-        }
+        let key = self.extras.get_private(scope, private).filter(|key| key.is_int32())?.int32_value(scope)?;
+        let state = Realm::current().room::<State>();
+        let queues = state.queues.borrow();
+        queues.get(&key).map(|queue| queue.handle.clone())
     }
 }

@@ -8,7 +8,6 @@ use v8::{ContextScope, Data, Local, Object, PinScope, UnboundScript};
 use super::compile::{self, HOST_DEFINED_OPTION, Place};
 use super::{Args, Return, of_sandbox, watchdog};
 use crate::bindings::{errors, util};
-use crate::errors::Kind;
 use crate::js;
 
 /// `new ContextifyScript(code, filename[, lineOffset, columnOffset, cachedData, produceCachedData,
@@ -79,8 +78,9 @@ pub fn create_cached_data<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut 
 /// `script.runInContext(sandbox | null, timeout, displayErrors, breakOnSigint, breakOnFirstLine)`
 pub fn run_in_context<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
     let Some(script) = script_of(scope, args.this()) else {
-        let message = "Script methods can only be called on script instances.";
-        crate::errors::throw_code(scope, Kind::TypeError, "ERR_INVALID_THIS", message);
+        let message = js::string(scope, "Illegal invocation");
+        let error = v8::Exception::type_error(scope, message);
+        scope.throw_exception(error);
         return;
     };
     let sandboxed = Local::<Object>::try_from(args.get(0)).ok().and_then(|sandbox| of_sandbox(scope, sandbox));
@@ -95,8 +95,8 @@ pub fn run_in_context<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: 
     v8::tc_scope!(let caught, scope);
     let result = watchdog::run_guarded(caught, interrupt, |scope| {
         let result = script.bind_to_current_context(scope).run(scope)?;
-        if let Some(sandboxed) = sandboxed {
-            sandboxed.perform_own_microtasks(scope);
+        if let Some(queue) = sandboxed.and_then(|sandboxed| sandboxed.own_queue(scope)) {
+            queue.perform_checkpoint(scope);
         }
         Some(result)
     });

@@ -16,14 +16,21 @@ pub fn evaluate<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return
     let interrupt = Interrupt { timeout: u64::try_from(timeout).ok(), sigint: args.get(1).is_true() };
     let sandboxed = sandboxed(scope, this);
     let context = sandboxed.map_or_else(|| scope.get_current_context(), |sandboxed| sandboxed.context);
+    let outer = scope.get_current_context();
     let scope = &mut ContextScope::new(scope, context);
     v8::tc_scope!(let caught, scope);
     let result = run_guarded(caught, interrupt, |scope| {
         let result = module.evaluate(scope)?;
-        if let Some(sandboxed) = sandboxed {
-            sandboxed.perform_own_microtasks(scope);
-        }
-        Some(result)
+        let Some(queue) = sandboxed.and_then(|sandboxed| sandboxed.own_queue(scope)) else { return Some(result) };
+        // A promise of the outer context, for nobody runs the inner queue when somebody awaits the inner promise later.
+        let promise = {
+            let scope = &mut ContextScope::new(scope, outer);
+            let resolver = v8::PromiseResolver::new(scope)?;
+            resolver.resolve(scope, result)?;
+            resolver.get_promise(scope)
+        };
+        queue.perform_checkpoint(scope);
+        Some(promise.into())
     });
     match result {
         Ok(Some(result)) if !caught.has_caught() => rv.set(result),
