@@ -2,11 +2,13 @@
 //!
 //! The order is that of Node's `src/node_realm.cc`; each script says at its top what it expects.
 
+use std::collections::BTreeSet;
+
 use v8::{Local, Object, PinScope, Value};
 
 use crate::bindings::{builtins, process_methods, symbols, util};
 use crate::realm::Realm;
-use crate::{aliased, binding, errors, facts, js, library};
+use crate::{aliased, binding, errors, facts, js, library, trap};
 
 /// The slot of the `process` object.
 pub const PROCESS: &str = "bootstrap.process";
@@ -76,6 +78,25 @@ pub fn run<'s>(scope: &mut PinScope<'s, '_>) -> Option<()> {
     let main = builtins::compile(scope, "internal/main/run_main_module")?;
     realm.set_slot(scope, MAIN, main);
     Some(())
+}
+
+/// What `process.stdout` and `process.stderr` load, be they files, pipes or terminals.
+const STANDARD_STREAMS: &[&str] = &["internal/fs/sync_write_stream", "tty", "net"];
+
+/// Evaluates built-in modules that the program will ask for: those of the standard streams, and `reached`, which are
+/// specifiers such as `node:fs`. One that touches the world stays for run time.
+pub fn preload<'s>(scope: &mut PinScope<'s, '_>, reached: impl Iterator<Item = &'static str>) {
+    let Some(require) = Realm::current().function(scope, builtins::REQUIRE) else { return };
+    let ids = reached.filter_map(|specifier| specifier.strip_prefix("node:"));
+    let ids: BTreeSet<&str> = ids.filter(|id| library::position(id).is_some()).collect();
+    for id in STANDARD_STREAMS.iter().copied().chain(ids) {
+        let id = js::string(scope, id);
+        let undefined = js::undefined(scope);
+        trap::arm(true);
+        v8::tc_scope!(let caught, scope);
+        require.call(caught, undefined, &[id.into()]);
+        trap::arm(false);
+    }
 }
 
 /// The external references of this file.

@@ -102,6 +102,8 @@ fn fill(scope: &mut PinScope, program: &'static Program) -> Result<(), Failure> 
         return Err(format!("Node's library could not be set up: {what}"));
     }
     let index = program.image.index().map_err(|damage| damage.to_string())?;
+    let targets = index.modules.iter().flat_map(|module| module.requires.values().chain(module.imports.values()));
+    bootstrap::preload(caught, targets.map(|target| target.as_str()));
     for (module, source) in index.modules.iter().zip(&program.sources) {
         match module.format {
             kiln_payload::ArchivedFormat::CommonJs => contextify::precompile(caught, &module.path, source),
