@@ -18,6 +18,7 @@ pub mod snapshot;
 pub mod source;
 pub mod start;
 pub mod text;
+pub mod trace;
 pub mod trap;
 pub mod uv;
 pub mod vfs;

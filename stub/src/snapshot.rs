@@ -6,7 +6,7 @@ use v8::PinScope;
 
 use crate::bindings::{self, contextify, errors, module_wrap, task_queue};
 use crate::realm::{Program, Realm};
-use crate::{binding, bootstrap};
+use crate::{binding, bootstrap, trace};
 
 /// V8 flags of every isolate. They are the same when a snapshot is taken and when it is restored.
 ///
@@ -122,6 +122,7 @@ pub fn restore(program: &'static Program, blob: Vec<u8>) -> (v8::OwnedIsolate, R
         .snapshot_blob(v8::StartupData::from(&*Vec::leak(blob)))
         .external_references(references(program, false).into());
     let mut isolate = v8::Isolate::new(params);
+    trace::mark("the isolate is restored");
     prepare(&mut isolate, false);
     let realm = Realm::install(&isolate, program, false);
     {

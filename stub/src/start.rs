@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use kiln_payload::{Image, Seal, SectionId};
@@ -10,7 +11,7 @@ use crate::library::Library;
 use crate::realm::{self, Program, Realm};
 use crate::source::Source;
 use crate::wrap::AsyncIds;
-use crate::{aliased, bindings, bootstrap, callback, js, snapshot, uv};
+use crate::{aliased, bindings, bootstrap, callback, js, snapshot, trace, uv};
 
 /// The exit code of an executable that was cut short or altered: `EX_SOFTWARE` of `sysexits.h`.
 const DAMAGED: i32 = 70;
@@ -21,6 +22,7 @@ static SEAL: Seal = Seal::UNSEALED;
 
 /// Runs the executable: takes a snapshot if it is a build image, else the program.
 pub fn main() -> ! {
+    trace::begin();
     let image = match open() {
         Ok(image) => image,
         Err(message) => {
@@ -28,6 +30,7 @@ pub fn main() -> ! {
             std::process::exit(DAMAGED);
         }
     };
+    trace::mark("the executable is verified");
     let code = match image.section(SectionId::Snapshot) {
         None => take_snapshot(image),
         Some(section) => match section.decode() {
@@ -42,13 +45,28 @@ pub fn main() -> ! {
 }
 
 fn open() -> Result<Image, String> {
-    let file = File::open("/proc/self/exe").map_err(|error| format!("the executable can't read itself: {error}"))?;
+    let file = open_self().map_err(|error| format!("the executable can't read itself: {error}"))?;
     // SAFETY: an executable that runs can't be written to (ETXTBSY), so the mapping does not change; it
     // lives as long as the process.
     let map = unsafe { memmap2::Mmap::map(file.as_raw_fd()) };
     let map = map.map_err(|error| format!("the executable can't map itself: {error}"))?;
     let bytes: &'static [u8] = Box::leak(Box::new(map));
     Image::open(bytes, &SEAL).map_err(|damage| damage.to_string())
+}
+
+/// Opens the executable. Where there is no `/proc`, as in a bare chroot, the kernel's note of what was started leads
+/// to it.
+fn open_self() -> std::io::Result<File> {
+    File::open("/proc/self/exe").or_else(|error| {
+        // SAFETY: `getauxval` takes and keeps nothing.
+        let name = unsafe { libc::getauxval(libc::AT_EXECFN) } as *const std::ffi::c_char;
+        if name.is_null() {
+            return Err(error);
+        }
+        // SAFETY: the kernel put a string there that lives as long as the process.
+        let name = unsafe { std::ffi::CStr::from_ptr(name) };
+        File::open(std::ffi::OsStr::from_bytes(name.to_bytes()))
+    })
 }
 
 fn program(image: Image, library: Option<&'static [u8]>) -> Result<&'static Program, String> {
@@ -100,12 +118,17 @@ fn run(image: Image, blob: Vec<u8>) -> i32 {
             return DAMAGED;
         }
     };
+    trace::mark("the snapshot is decompressed");
     uv::process::prepare();
     snapshot::initialize_v8();
+    trace::mark("V8 is initialized");
     let (isolate, _realm) = snapshot::restore(program, blob);
     bindings::timers::start();
+    trace::mark("the context is restored");
     realm::enter(run_main);
+    trace::mark("the entry has run");
     let code = spin();
+    trace::mark("the event loop is done");
     // The process ends here: tearing the heap down would only take time.
     std::mem::forget(isolate);
     code

@@ -32,7 +32,7 @@ struct Entry {
     /// Keeps the object alive while native code needs it.
     strong: RefCell<Option<v8::Global<v8::Object>>>,
     /// Otherwise: takes the entry out once the object is collected.
-    weak: RefCell<Option<v8::Weak<v8::Object>>>,
+    _weak: v8::Weak<v8::Object>,
 }
 
 /// The realm's table of native states.
@@ -66,7 +66,7 @@ pub fn attach<T: 'static>(scope: &mut v8::PinScope, object: v8::Local<v8::Object
         provider: Cell::new("NONE"),
         frame,
         strong: RefCell::default(),
-        weak: RefCell::new(Some(weak)),
+        _weak: weak,
     };
     realm.wraps.entries.borrow_mut().insert(key, Rc::new(entry));
     state
