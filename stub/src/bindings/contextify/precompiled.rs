@@ -40,10 +40,17 @@ pub fn take<'s>(
 ) -> Option<Local<'s, Function>> {
     let map: Local<Map> = Realm::current().slot(scope, PRECOMPILED)?.try_into().ok()?;
     let entry: Local<Array> = map.get(scope, filename.into())?.try_into().ok()?;
-    let source = entry.get_index(scope, 0)?;
-    if !source.strict_equals(code.into()) {
+    let source: Local<v8::String> = entry.get_index(scope, 0)?.try_into().ok()?;
+    if !same_text(source, code) {
         return None;
     }
     map.delete(scope, filename.into());
     entry.get_index(scope, 1)?.try_into().ok()
+}
+
+/// Whether two strings are equal; at once if both are the same text of the executable.
+pub fn same_text<'s>(left: Local<'s, v8::String>, right: Local<'s, v8::String>) -> bool {
+    let (own, _) = left.get_external_string_resource_base();
+    let (other, _) = right.get_external_string_resource_base();
+    own.is_some() && own == other || left.strict_equals(right.into())
 }

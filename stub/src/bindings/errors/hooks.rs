@@ -1,6 +1,6 @@
 //! What V8 calls about errors.
 
-use std::ffi::{c_char, c_void};
+use std::ffi::{CStr, c_char, c_void};
 
 use v8::{Array, Context, Local, PinScope, Value};
 
@@ -176,8 +176,11 @@ fn on_code_from_string<'s>(
     v8::ModifyCodeGenerationFromStringsResult { codegen_allowed, modified_source: None }
 }
 
-unsafe extern "C" fn on_out_of_memory(_location: *const c_char, details: &v8::OomDetails) {
+unsafe extern "C" fn on_out_of_memory(location: *const c_char, details: &v8::OomDetails) {
+    // SAFETY: V8 passes a C string that outlives the call, or null.
+    let location = (!location.is_null()).then(|| unsafe { CStr::from_ptr(location) }.to_string_lossy());
+    let location = location.map(|location| format!("{location} ")).unwrap_or_default();
     let what = if details.is_heap_oom { "JavaScript heap" } else { "process" };
-    fatal::print(&format!("FATAL ERROR: Allocation failed - {what} out of memory\n"));
+    fatal::print(&format!("FATAL ERROR: {location}Allocation failed - {what} out of memory\n"));
     std::process::abort();
 }

@@ -45,7 +45,8 @@ pub fn take<'s>(
 ) -> Option<Local<'s, Module>> {
     let map: Local<Map> = Realm::current().slot(scope, PRECOMPILED)?.try_into().ok()?;
     let holder: Local<Object> = map.get(scope, url.into())?.try_into().ok()?;
-    if !js::get(scope, holder, "source")?.strict_equals(code.into()) {
+    let source: Local<v8::String> = js::get(scope, holder, "source")?.try_into().ok()?;
+    if !contextify::same_text(source, code) {
         return None;
     }
     map.delete(scope, url.into());
