@@ -17,6 +17,7 @@ pub mod fs;
 pub mod fs_dir;
 pub mod fs_event_wrap;
 pub mod icu;
+pub mod internal_only_v8;
 pub mod messaging;
 pub mod mksnapshot;
 pub mod module_wrap;
@@ -28,6 +29,7 @@ pub mod permission;
 pub mod pipe_wrap;
 pub mod process_methods;
 pub mod process_wrap;
+pub mod report;
 pub mod serdes;
 pub mod signal_wrap;
 pub mod spawn_sync;
@@ -68,6 +70,7 @@ pub static ROOMS: &[&Room] = &[
     &fs_dir::ROOM,
     &fs_event_wrap::ROOM,
     &icu::ROOM,
+    &internal_only_v8::ROOM,
     &messaging::ROOM,
     &mksnapshot::ROOM,
     &module_wrap::ROOM,
@@ -79,6 +82,7 @@ pub static ROOMS: &[&Room] = &[
     &pipe_wrap::ROOM,
     &process_methods::ROOM,
     &process_wrap::ROOM,
+    &report::ROOM,
     &serdes::ROOM,
     &signal_wrap::ROOM,
     &spawn_sync::ROOM,

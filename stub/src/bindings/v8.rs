@@ -1,5 +1,144 @@
-//! `internalBinding('v8')`.
+//! `internalBinding('v8')`: what V8 tells of itself.
+
+use std::cell::Cell;
+
+use v8::{FunctionCallbackArguments, Local, Object, PinScope, ReturnValue, Value};
+
+use crate::{aliased, facts, js, wrap};
 
 crate::room! {
     name: "v8",
+    functions: {
+        pure "cachedDataVersionTag" => cached_data_version_tag,
+        trap "updateHeapStatisticsBuffer" => update_heap_statistics,
+        trap "updateHeapCodeStatisticsBuffer" => update_heap_code_statistics,
+        trap "updateHeapSpaceStatisticsBuffer" => update_heap_space_statistics,
+        trap "setFlagsFromString" => set_flags_from_string,
+        pure "isStringOneByteRepresentation" => is_string_one_byte,
+    },
+    classes: {
+        "GCProfiler" { pure new => new_gc_profiler, trap "start" => start_gc_profiler, trap "stop" => stop_gc_profiler },
+    },
+    setup: setup,
+}
+
+type Args<'s> = FunctionCallbackArguments<'s>;
+type Return<'s> = ReturnValue<'s, Value>;
+
+const HEAP: &str = "v8.heapStatisticsBuffer";
+const CODE: &str = "v8.heapCodeStatisticsBuffer";
+const SPACE: &str = "v8.heapSpaceStatisticsBuffer";
+
+fn setup<'s>(scope: &mut PinScope<'s, '_>, target: Local<'s, Object>) {
+    facts::install(scope, "v8", target);
+    for (name, slot, length) in [
+        ("heapStatisticsBuffer", HEAP, 15),
+        ("heapCodeStatisticsBuffer", CODE, 4),
+        ("heapSpaceStatisticsBuffer", SPACE, 4),
+    ] {
+        let buffer = aliased::create::<f64>(scope, slot, length);
+        js::set(scope, target, name, buffer);
+    }
+    let spaces = (0..scope.number_of_heap_spaces()).map(|index| {
+        let statistics = scope.get_heap_space_statistics(index);
+        statistics.map(|space| space.space_name().to_string_lossy().into_owned()).unwrap_or_default()
+    });
+    let spaces: Vec<String> = spaces.collect();
+    let spaces = js::strings(scope, spaces);
+    js::set(scope, target, "kHeapSpaces", spaces);
+}
+
+fn fill(scope: &PinScope, slot: &str, numbers: &[f64]) {
+    for (cell, number) in aliased::cells::<f64>(scope, slot).iter().zip(numbers) {
+        cell.set(*number);
+    }
+}
+
+fn cached_data_version_tag<'s>(_: &mut PinScope<'s, '_>, _: Args<'s>, mut rv: Return<'s>) {
+    rv.set_uint32(v8::script_compiler::cached_data_version_tag());
+}
+
+fn update_heap_statistics<'s>(scope: &mut PinScope<'s, '_>, _: Args<'s>, _: Return<'s>) {
+    let heap = scope.get_heap_statistics();
+    // In the order of the binding's indices.
+    let numbers = [
+        heap.total_heap_size() as f64,
+        heap.total_heap_size_executable() as f64,
+        heap.total_physical_size() as f64,
+        heap.total_available_size() as f64,
+        heap.used_heap_size() as f64,
+        heap.heap_size_limit() as f64,
+        heap.malloced_memory() as f64,
+        heap.peak_malloced_memory() as f64,
+        f64::from(u8::from(heap.does_zap_garbage())),
+        heap.number_of_native_contexts() as f64,
+        heap.number_of_detached_contexts() as f64,
+        heap.total_global_handles_size() as f64,
+        heap.used_global_handles_size() as f64,
+        heap.external_memory() as f64,
+        heap.total_allocated_bytes() as f64,
+    ];
+    fill(scope, HEAP, &numbers);
+}
+
+fn update_heap_code_statistics<'s>(scope: &mut PinScope<'s, '_>, _: Args<'s>, _: Return<'s>) {
+    let Some(code) = scope.get_heap_code_and_metadata_statistics() else { return };
+    let numbers = [
+        code.code_and_metadata_size() as f64,
+        code.bytecode_and_metadata_size() as f64,
+        code.external_script_source_size() as f64,
+        code.cpu_profiler_metadata_size() as f64,
+    ];
+    fill(scope, CODE, &numbers);
+}
+
+/// `updateHeapSpaceStatisticsBuffer(index)`
+fn update_heap_space_statistics<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
+    let index = args.get(0).uint32_value(scope).unwrap_or_default() as usize;
+    let Some(space) = scope.get_heap_space_statistics(index) else { return };
+    let numbers = [
+        space.space_size() as f64,
+        space.space_used_size() as f64,
+        space.space_available_size() as f64,
+        space.physical_space_size() as f64,
+    ];
+    fill(scope, SPACE, &numbers);
+}
+
+fn set_flags_from_string<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
+    let flags = args.get(0).to_rust_string_lossy(scope);
+    v8::V8::set_flags_from_string(&flags);
+}
+
+fn is_string_one_byte<'s>(_: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
+    if let Ok(string) = Local::<v8::String>::try_from(args.get(0)) {
+        rv.set_bool(string.is_onebyte());
+    }
+}
+
+/// The state of a `GCProfiler`: when it was started, by the clock, in milliseconds.
+#[derive(Default)]
+struct Profiler(Cell<Option<u128>>);
+
+fn clock() -> u128 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.map_or(0, |now| now.as_millis())
+}
+
+fn new_gc_profiler<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
+    wrap::attach(scope, args.this(), Profiler::default());
+}
+
+fn start_gc_profiler<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
+    if let Some(profiler) = wrap::get::<Profiler>(scope, args.this()) {
+        profiler.0.set(Some(clock()));
+    }
+}
+
+/// Returns JSON. Single collections are not recorded.
+fn stop_gc_profiler<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
+    let Some(profiler) = wrap::get::<Profiler>(scope, args.this()) else { return };
+    let Some(start) = profiler.0.take() else { return };
+    let profile = format!("{{\"version\":1,\"startTime\":{start},\"statistics\":[],\"endTime\":{}}}", clock());
+    rv.set(js::string(scope, &profile).into());
 }
