@@ -16,6 +16,15 @@ pub fn hostname() -> Result<OsString, c_int> {
     })
 }
 
+/// The version of the GNU C library, if that is what the process runs on.
+pub fn c_library_version() -> Option<String> {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: it takes nothing and returns a text that lives for ever.
+    return Some(unsafe { c_string(libc::gnu_get_libc_version()) });
+    #[cfg(not(target_env = "gnu"))]
+    None
+}
+
 /// The load of the last 1, 5 and 15 minutes.
 pub fn load_average() -> [f64; 3] {
     let mut average = [0.0; 3];

@@ -6,6 +6,7 @@ use std::io::{ErrorKind, Write};
 use v8::{Function, Local, Object, PinScope, Value};
 
 use super::{ENHANCE_AFTER, ENHANCE_BEFORE, arrow};
+use crate::bindings::report;
 use crate::realm::Realm;
 use crate::{aliased, bootstrap, js, library};
 
@@ -38,7 +39,7 @@ pub fn trigger_uncaught<'s>(
     let handler = process.and_then(|process| js::get(scope, process, "_fatalException"));
     let handler = handler.and_then(|handler| Local::<Function>::try_from(handler).ok());
     let (Some(process), Some(handler)) = (process, handler) else {
-        report(scope, exception, message, false);
+        print_exception(scope, exception, message, false);
         exit_process(INVALID_FATAL_EXCEPTION);
     };
     let from_promise = js::boolean(scope, from_promise);
@@ -57,11 +58,11 @@ pub fn trigger_uncaught<'s>(
     };
     match outcome {
         Err((exception, message, enhance)) => {
-            report(scope, exception, message, enhance);
+            print_exception(scope, exception, message, enhance);
             exit_process(EXCEPTION_IN_FATAL_EXCEPTION_HANDLER);
         }
         Ok(handled) if handled.is_some_and(|handled| handled.is_false()) => {
-            report(scope, exception, message, true);
+            print_exception(scope, exception, message, true);
             exit_process(exit_code(scope).unwrap_or(GENERIC_USER_ERROR));
         }
         Ok(_) => {}
@@ -75,7 +76,7 @@ fn exit_code(scope: &PinScope) -> Option<i32> {
 }
 
 /// Prints an exception as Node does before it exits. `enhance` lets the library format it.
-fn report<'s>(
+fn print_exception<'s>(
     scope: &mut PinScope<'s, '_>,
     exception: Local<'s, Value>,
     message: Local<'s, v8::Message>,
@@ -120,6 +121,12 @@ fn report<'s>(
             print("(Use `node --trace-uncaught ...` to show where the exception was thrown)\n");
         }
     }
+    let what = error.and_then(|error| {
+        v8::tc_scope!(let scope, scope);
+        js::get(scope, error, "message").filter(|message| message.is_string())
+    });
+    let what = what.map_or_else(|| "Exception".to_owned(), |what| what.to_rust_string_lossy(scope));
+    report::on_uncaught(scope, &what, error);
     print(&format!("\nNode.js {}\n", library::VERSION));
 }
 
