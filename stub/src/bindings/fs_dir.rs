@@ -54,8 +54,8 @@ impl Drop for DirHandle {
             Realm::with_current(|realm| {
                 let leaks = realm.room::<Leaks>();
                 leaks.0.set(leaks.0.get() + 1);
+                realm::enter(|scope| timers::set_native_immediate(scope, complain));
             });
-            realm::enter(|scope| timers::set_native_immediate(scope, complain));
         }
     }
 }

@@ -14,6 +14,7 @@ use std::sync::OnceLock;
 use kiln_payload::{ArchivedEncoding, ArchivedFile, ArchivedIndex, ArchivedNode, Image, VIRTUAL_ROOT};
 
 pub use calls::{Served, run, serve};
+pub use open::{count as open_descriptors, path_of as path_of_descriptor};
 
 use crate::realm::Realm;
 use crate::uv::fs::Stat;

@@ -32,6 +32,12 @@ pub fn path_of(fd: i32) -> Option<String> {
     }
 }
 
+/// How many descriptors stand for embedded files. While a snapshot is taken modules may open such files; one that has
+/// not closed them again cannot be kept.
+pub fn count() -> usize {
+    COUNT.load(Ordering::Relaxed)
+}
+
 /// `fd` is about to be closed.
 pub fn forget(fd: i32) {
     if COUNT.load(Ordering::Relaxed) > 0 {

@@ -23,9 +23,12 @@ fn without_path(syscall: &'static str, errno: i32) -> Failed {
 fn report<'s>(scope: &mut PinScope<'s, '_>, context: Local<'s, Value>, failed: &Failed) {
     let Ok(context) = Local::<Object>::try_from(context) else { return throw(scope, failed) };
     let errno = js::integer(scope, failed.errno);
-    js::set(scope, context, "errno", errno);
-    let syscall = js::name(scope, failed.syscall);
-    js::set(scope, context, "syscall", syscall);
+    let key = js::name(scope, "errno");
+    // A program can make this throw, with a setter on `Object.prototype`.
+    if context.set(scope, key.into(), errno).is_some() {
+        let syscall = js::name(scope, failed.syscall);
+        js::set(scope, context, "syscall", syscall);
+    }
 }
 
 /// `read(fd, buffer, offset, length, position[, req])`
@@ -34,6 +37,9 @@ pub fn read<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>
     let (offset, length) = (args::number(scope, args.get(2)) as usize, integer(scope, args.get(3)).max(0) as usize);
     let position = position(scope, args.get(4));
     if args.get(5).is_undefined() {
+        if vfs::path_of_descriptor(fd).is_none() && trap::spring(scope, "read") {
+            return;
+        }
         let memory = args::memory(args.get(1), offset, length);
         match fs::read_into(fd, &[memory], position) {
             Ok(count) => rv.set_double(count as f64),

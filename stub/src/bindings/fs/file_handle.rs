@@ -41,8 +41,11 @@ impl Drop for FileHandle {
         }
         let closed = vfs::run(Call::Close(fd)).map(drop);
         let leak = Leak { fd, path: self.path.take(), closed };
-        Realm::with_current(|realm| realm.room::<Leaks>().0.borrow_mut().push(leak));
-        realm::enter(|scope| timers::set_native_immediate(scope, complain));
+        // Once the realm is gone there is nobody to complain to.
+        Realm::with_current(|realm| {
+            realm.room::<Leaks>().0.borrow_mut().push(leak);
+            realm::enter(|scope| timers::set_native_immediate(scope, complain));
+        });
     }
 }
 

@@ -1,8 +1,7 @@
 //! `internalBinding('fs')`: files and folders, on the disk and inside of the executable.
 //!
 //! Most functions take a request as their last argument, which says how they answer; see [`request`]. Functions are
-//! declared pure where their own check lets them through for embedded files alone while modules are evaluated for a
-//! snapshot.
+//! declared pure where they check themselves, for each call, that it is about an embedded file, and are traps otherwise.
 
 pub mod args;
 mod calls;
@@ -32,7 +31,7 @@ crate::room! {
         pure "existsSync" => calls::exists,
         pure "open" => calls::open,
         trap "openFileHandle" => file_handle::open,
-        trap "read" => data::read,
+        pure "read" => data::read,
         pure "readFileUtf8" => data::read_file_utf8,
         trap "readBuffers" => data::read_buffers,
         pure "fdatasync" => calls::fdatasync,

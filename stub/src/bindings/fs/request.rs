@@ -156,11 +156,13 @@ pub fn dispatch<'s>(
 pub fn at_once<'s>(scope: &mut PinScope<'s, '_>, task: Task, shape: Shape) -> Result<Option<Local<'s, Value>>, Failed> {
     let result = match task {
         Task::Call(mut call) => {
+            // What is inside of the executable is the same at any time: it may be asked for while modules are evaluated
+            // for a snapshot.
+            let is_own = matches!(call, Call::Close(fd) if vfs::path_of_descriptor(fd).is_some());
             let result = match vfs::serve(&mut call) {
-                // What is inside of the executable is the same at any time: it may be asked for while modules are
-                // evaluated for a snapshot.
                 Some(Served::Now(answer)) => answer,
-                _ if trap::spring(scope, call.name()) => return Ok(None),
+                Some(Served::Work(work)) if matches!(call, Call::Open(..)) => work(),
+                _ if !is_own && trap::spring(scope, call.name()) => return Ok(None),
                 Some(Served::Work(work)) => work(),
                 None => fs::run(&call),
             };
