@@ -11,7 +11,7 @@ use tempfile::NamedTempFile;
 
 use crate::bundle::Bundle;
 use crate::diagnostic::{Diagnostic, display, reason};
-use crate::snapshot::{self, Snapshot};
+use crate::snapshot;
 
 /// The snapshot is decompressed at every start, at a speed that does not depend on the level.
 const ZSTD_LEVEL: i32 = 12;
@@ -61,18 +61,17 @@ pub fn check_output(output: &Path) -> Result<PathBuf, Diagnostic> {
 }
 
 /// Composes the executable and puts it at `output`. Returns its size.
-pub fn write(stub: &[u8], bundle: &Bundle, snapshot: &Snapshot, output: &Path) -> Result<u64, Diagnostic> {
+pub fn write(stub: &[u8], bundle: &Bundle, blob: &[u8], output: &Path) -> Result<u64, Diagnostic> {
     let cannot =
         |error: io::Error| Diagnostic::error(format!("cannot write \"{}\": {}", display(output), reason(&error)));
-    let blob = zstd::bulk::compress(&snapshot.blob, ZSTD_LEVEL).map_err(cannot)?;
+    let packed = zstd::bulk::compress(blob, ZSTD_LEVEL).map_err(cannot)?;
     let index = bundle.index.to_bytes();
     let mut image = snapshot::writer(stub)?;
     image
         .plain(SectionId::Index, &index)
         .plain(SectionId::Text, &bundle.text)
         .plain(SectionId::Files, &bundle.files)
-        .section(SectionId::Snapshot, Encoding::Zstd, snapshot.blob.len() as u64, &blob)
-        .plain(SectionId::Library, &snapshot.library);
+        .section(SectionId::Snapshot, Encoding::Zstd, blob.len() as u64, &packed);
 
     let unfinished = Unfinished::beside(output).map_err(cannot)?;
     let mut buffered = io::BufWriter::with_capacity(1 << 20, unfinished.file.as_file());

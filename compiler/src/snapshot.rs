@@ -12,21 +12,11 @@ use kiln_payload::{ImageWriter, SectionId};
 use crate::bundle::Bundle;
 use crate::diagnostic::{Diagnostic, reason};
 
-/// What the stub made.
-#[derive(Debug)]
-pub struct Snapshot {
-    /// V8's blob.
-    pub blob: Vec<u8>,
-    /// The sources of Node's library that the blob refers to.
-    pub library: Vec<u8>,
-}
-
-/// Runs `stub` with `bundle` to take the snapshot.
-pub fn take(stub: &[u8], bundle: &Bundle) -> Result<Snapshot, Diagnostic> {
+/// Runs `stub` with `bundle` to take the snapshot. Returns V8's blob.
+pub fn take(stub: &[u8], bundle: &Bundle) -> Result<Vec<u8>, Diagnostic> {
     let failed = |error: io::Error| Diagnostic::error(format!("cannot take the snapshot: {}", reason(&error)));
     let mut image = Scratch::new(c"kiln-image").map_err(failed)?;
     let mut blob = Scratch::new(c"kiln-snapshot").map_err(failed)?;
-    let mut library = Scratch::new(c"kiln-library").map_err(failed)?;
     write_image(stub, bundle, &mut image.file)?;
 
     let mut command = Command::new(image.path());
@@ -34,7 +24,7 @@ pub fn take(stub: &[u8], bundle: &Bundle) -> Result<Snapshot, Diagnostic> {
     unsafe { command.pre_exec(end_with_parent) };
     let output = command
         .arg("--kiln-snapshot")
-        .args([blob.path(), library.path()])
+        .arg(blob.path())
         // Nothing of this machine may find its way into the snapshot.
         .env_clear()
         .current_dir("/")
@@ -44,7 +34,7 @@ pub fn take(stub: &[u8], bundle: &Bundle) -> Result<Snapshot, Diagnostic> {
     if !output.status.success() {
         return Err(explain(&output));
     }
-    Ok(Snapshot { blob: blob.read().map_err(failed)?, library: library.read().map_err(failed)? })
+    blob.read().map_err(failed)
 }
 
 /// Has the kernel kill the calling process when its parent ends: a snapshot that nobody waits for is of no use.

@@ -40,13 +40,11 @@ pub enum SectionId {
     Files = 2,
     /// V8's start-up snapshot. A build image, from which the snapshot is yet to be taken, has none.
     Snapshot = 3,
-    /// The sources of Node's library that the snapshot refers to.
-    Library = 4,
 }
 
 impl SectionId {
     /// All sections, in the order in which they stand in a file.
-    pub const ALL: [SectionId; 5] = [Self::Index, Self::Text, Self::Files, Self::Snapshot, Self::Library];
+    pub const ALL: [SectionId; 4] = [Self::Index, Self::Text, Self::Files, Self::Snapshot];
 
     /// The name by which `kiln inspect` lists the section.
     pub fn name(self) -> &'static str {
@@ -55,7 +53,6 @@ impl SectionId {
             Self::Text => "text",
             Self::Files => "files",
             Self::Snapshot => "snapshot",
-            Self::Library => "library",
         }
     }
 

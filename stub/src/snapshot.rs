@@ -35,26 +35,17 @@ pub fn initialize_v8() {
 
 /// The table of external references: all callbacks, then all sources. Its order is the same on both sides
 /// of a snapshot because it is the same executable, and the index is the same.
-fn references(program: &'static Program, building: bool) -> Vec<v8::ExternalReference> {
+fn references(program: &'static Program) -> Vec<v8::ExternalReference> {
     binding::references()
         .chain(bootstrap::references())
         .chain(program.sources.iter().map(|source| source.reference()))
-        .chain(program.library.references(building))
+        .chain(program.library.references())
         .collect()
 }
 
-/// What a snapshot is kept as.
-pub struct Taken {
-    /// V8's blob.
-    pub blob: Vec<u8>,
-    /// The sources of Node's library that the blob refers to, see [`Library::pack`](crate::library::Library::pack).
-    pub library: Vec<u8>,
-}
-
 /// Sets up Node's library and the program's modules, compiled and not evaluated, and takes a snapshot of it.
-pub fn take(program: &'static Program) -> Result<Taken, Failure> {
-    let references = references(program, true);
-    program.library.reset_used();
+pub fn take(program: &'static Program) -> Result<Vec<u8>, Failure> {
+    let references = references(program);
     let mut isolate = v8::Isolate::snapshot_creator(Some(references.into()), None);
     prepare(&mut isolate, true);
     let realm = Realm::install(&isolate, program, true);
@@ -84,7 +75,7 @@ pub fn take(program: &'static Program) -> Result<Taken, Failure> {
     }
     Realm::uninstall();
     let blob = isolate.create_blob(v8::FunctionCodeHandling::Keep).ok_or("V8 gave no snapshot")?;
-    Ok(Taken { blob: blob.to_vec(), library: program.library.pack() })
+    Ok(blob.to_vec())
 }
 
 fn fill(scope: &mut PinScope, program: &'static Program) -> Result<(), Failure> {
@@ -120,7 +111,7 @@ fn fill(scope: &mut PinScope, program: &'static Program) -> Result<(), Failure> 
 pub fn restore(program: &'static Program, blob: Vec<u8>) -> (v8::OwnedIsolate, Rc<Realm>) {
     let params = v8::CreateParams::default()
         .snapshot_blob(v8::StartupData::from(&*Vec::leak(blob)))
-        .external_references(references(program, false).into());
+        .external_references(references(program).into());
     let mut isolate = v8::Isolate::new(params);
     trace::mark("the isolate is restored");
     prepare(&mut isolate, false);

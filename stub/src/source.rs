@@ -4,6 +4,7 @@
 //! restored, the slot of the table points to a resource of the same text somewhere else.
 
 use std::ffi::c_void;
+use std::sync::OnceLock;
 
 /// A string resource with the memory layout of V8's `v8::String::ExternalOneByteStringResource` and
 /// `ExternalStringResource`, which differ only in what `data` points to.
@@ -16,7 +17,13 @@ pub struct Source {
     /// In code units.
     length: usize,
     wide: bool,
+    /// Where `data` comes from when it is first wanted, if it is not there from the beginning.
+    unpack: Option<Unpack>,
+    unpacked: OnceLock<&'static [u8]>,
 }
+
+/// Makes the text of a source that was kept in another form.
+pub type Unpack = Box<dyn Fn() -> &'static [u8] + Send + Sync>;
 
 // SAFETY: the vtable and the text are immutable and live for ever.
 unsafe impl Send for Source {}
@@ -50,32 +57,42 @@ unsafe extern "C" fn nothing_with(_: *const Source, _: *mut c_void) {}
 unsafe extern "C" fn yes(_: *const Source) -> bool {
     true
 }
+unsafe extern "C" fn no(_: *const Source) -> bool {
+    false
+}
 unsafe extern "C" fn default_estimate(_: *const Source) -> usize {
     usize::MAX
 }
 unsafe extern "C" fn data(this: *const Source) -> *const u8 {
     // SAFETY: V8 passes the resource that it was given, which lives for ever.
-    unsafe { (*this).data }
+    unsafe { &*this }.bytes().as_ptr()
 }
 unsafe extern "C" fn length(this: *const Source) -> usize {
     // SAFETY: as in `data`.
     unsafe { (*this).length }
 }
 
-static VTABLE: Vtable = Vtable {
-    offset_to_top: 0,
-    type_info: std::ptr::null(),
-    destructors: [nothing, nothing],
-    is_cacheable: yes,
-    unaccount: nothing_with,
-    estimate_memory_usage: default_estimate,
-    estimate_shared_memory_usage: nothing_with,
-    dispose: nothing,
-    lock: nothing,
-    unlock: nothing,
-    data,
-    length,
-};
+const fn vtable(is_cacheable: unsafe extern "C" fn(*const Source) -> bool) -> Vtable {
+    Vtable {
+        offset_to_top: 0,
+        type_info: std::ptr::null(),
+        destructors: [nothing, nothing],
+        is_cacheable,
+        unaccount: nothing_with,
+        estimate_memory_usage: default_estimate,
+        estimate_shared_memory_usage: nothing_with,
+        dispose: nothing,
+        lock: nothing,
+        unlock: nothing,
+        data,
+        length,
+    }
+}
+
+/// V8 remembers where the text of such a source is.
+static READY: Vtable = vtable(yes);
+/// V8 asks for the text each time, so it need not be there before it is used.
+static LAZY: Vtable = vtable(no);
 
 unsafe extern "C" {
     // `v8::String::NewExternalOneByte(Isolate*, ExternalOneByteStringResource*)` and its two-byte
@@ -91,7 +108,22 @@ impl Source {
     pub fn new(bytes: &'static [u8], wide: bool) -> Self {
         let length = if wide { bytes.len() / 2 } else { bytes.len() };
         debug_assert!(!wide || bytes.as_ptr().cast::<u16>().is_aligned());
-        Source { vtable: &raw const VTABLE.destructors[0], data: bytes.as_ptr(), length, wide }
+        let (vtable, data) = (&raw const READY.destructors[0], bytes.as_ptr());
+        Source { vtable, data, length, wide, unpack: None, unpacked: OnceLock::new() }
+    }
+
+    /// A source whose text, `length` code units, is made by `unpack` when V8 first reads it.
+    pub fn lazy(length: usize, wide: bool, unpack: Unpack) -> Self {
+        let (vtable, data) = (&raw const LAZY.destructors[0], std::ptr::null());
+        Source { vtable, data, length, wide, unpack: Some(unpack), unpacked: OnceLock::new() }
+    }
+
+    fn bytes(&self) -> &'static [u8] {
+        match &self.unpack {
+            Some(unpack) => self.unpacked.get_or_init(unpack),
+            // SAFETY: `new` took them from such a slice.
+            None => unsafe { std::slice::from_raw_parts(self.data, self.length << usize::from(self.wide)) },
+        }
     }
 
     /// A source over UTF-16 code units.
@@ -123,20 +155,6 @@ impl Source {
             // A `Local` is a pointer to the handle's slot, null where there is none.
             let string: Option<v8::Local<'s, v8::String>> = std::mem::transmute(string);
             string.unwrap_or_else(|| v8::String::empty(scope))
-        }
-    }
-
-    /// The text, decoded.
-    pub fn to_text(&self) -> String {
-        // SAFETY: `data` and `length` describe a slice that lives for ever.
-        unsafe {
-            if self.wide {
-                let units = std::slice::from_raw_parts(self.data.cast::<u16>(), self.length);
-                String::from_utf16_lossy(units)
-            } else {
-                let bytes = std::slice::from_raw_parts(self.data, self.length);
-                bytes.iter().map(|&byte| byte as char).collect()
-            }
         }
     }
 }

@@ -69,7 +69,7 @@ fn open_self() -> std::io::Result<File> {
     })
 }
 
-fn program(image: Image, library: Option<&'static [u8]>) -> Result<&'static Program, String> {
+fn program(image: Image) -> Result<&'static Program, String> {
     let index = image.index().map_err(|damage| damage.to_string())?;
     let sources: Result<Vec<Source>, _> = index
         .modules
@@ -82,23 +82,20 @@ fn program(image: Image, library: Option<&'static [u8]>) -> Result<&'static Prog
         })
         .collect();
     let sources = sources.map_err(|damage: kiln_payload::Damage| damage.to_string())?;
-    Ok(Box::leak(Box::new(Program { image, sources, library: Library::new(library) })))
+    Ok(Box::leak(Box::new(Program { image, sources, library: Library::new() })))
 }
 
-/// `IMAGE --kiln-snapshot BLOB LIBRARY`: writes the two files.
+/// `IMAGE --kiln-snapshot BLOB`: writes the snapshot's file.
 fn take_snapshot(image: Image) -> i32 {
     let arguments: Vec<_> = std::env::args_os().collect();
-    let [_, _, blob, library] = &arguments[..] else {
+    let [_, _, blob] = &arguments[..] else {
         eprintln!("this is an unfinished executable: build it again");
         return DAMAGED;
     };
     snapshot::initialize_v8();
-    let result = program(image, None).and_then(snapshot::take).and_then(|taken| {
-        let write = |path: &Path, bytes: &[u8]| {
-            std::fs::write(path, bytes).map_err(|error| format!("cannot write {}: {error}", path.display()))
-        };
-        write(blob.as_ref(), &taken.blob)?;
-        write(library.as_ref(), &taken.library)
+    let result = program(image).and_then(snapshot::take).and_then(|taken| {
+        let path: &Path = blob.as_ref();
+        std::fs::write(path, &taken).map_err(|error| format!("cannot write {}: {error}", path.display()))
     });
     match result {
         Ok(()) => 0,
@@ -110,8 +107,7 @@ fn take_snapshot(image: Image) -> i32 {
 }
 
 fn run(image: Image, blob: Vec<u8>) -> i32 {
-    let library = image.section(SectionId::Library).map(|section| section.bytes);
-    let program = match program(image, library) {
+    let program = match program(image) {
         Ok(program) => program,
         Err(message) => {
             eprintln!("{message}");
@@ -161,7 +157,10 @@ fn spin() -> i32 {
         if uv::event_loop::run() {
             continue;
         }
-        realm::enter(|scope| emit(scope, "beforeExit", 0));
+        realm::enter(|scope| {
+            bindings::async_wrap::run_destroy_hooks(scope);
+            emit(scope, "beforeExit", 0);
+        });
         if !uv::event_loop::alive() {
             break;
         }
