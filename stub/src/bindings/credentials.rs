@@ -50,7 +50,8 @@ fn safe_getenv<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<
 }
 
 fn get_temp_dir<'s>(scope: &mut PinScope<'s, '_>, _: Args<'s>, mut rv: Return<'s>) {
-    let Some(path) = ["TMPDIR", "TMP", "TEMP"].into_iter().find_map(trusted) else { return };
+    let set = |name| trusted(name).filter(|value| !value.is_empty());
+    let Some(path) = ["TMPDIR", "TMP", "TEMP"].into_iter().find_map(set) else { return };
     let path = path.as_bytes();
     let path = if path.len() > 1 { path.strip_suffix(b"/").unwrap_or(path) } else { path };
     if let Some(path) = text::utf8(scope, path) {

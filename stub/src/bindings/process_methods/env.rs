@@ -9,11 +9,14 @@ use v8::{
 use std::os::unix::ffi::OsStrExt as _;
 
 use crate::errors::{self, Kind};
+use crate::realm::Realm;
 use crate::uv::environment;
 use crate::{text, trap};
 
 /// What a trap calls the environment.
 const TRAP: &str = "process.env";
+/// The slot of the object.
+const PROXY: &str = "process_methods.env";
 
 /// Makes `process.env`.
 pub fn env_proxy<'s>(scope: &mut PinScope<'s, '_>) -> Option<Local<'s, Object>> {
@@ -27,7 +30,14 @@ pub fn env_proxy<'s>(scope: &mut PinScope<'s, '_>) -> Option<Local<'s, Object>> 
         .definer(definer)
         .flags(v8::PropertyHandlerFlags::HAS_NO_SIDE_EFFECT);
     class.instance_template(scope).set_named_property_handler(handler);
-    class.get_function(scope)?.new_instance(scope, &[])
+    let proxy = class.get_function(scope)?.new_instance(scope, &[])?;
+    Realm::current().set_slot(scope, PROXY, proxy);
+    Some(proxy)
+}
+
+/// Whether `object` is `process.env`.
+pub fn is_env<'s>(scope: &PinScope<'s, '_>, object: Local<'s, Object>) -> bool {
+    Realm::current().object(scope, PROXY).is_some_and(|proxy| proxy == object)
 }
 
 /// The callbacks of [`env_proxy`], for the table of external references.

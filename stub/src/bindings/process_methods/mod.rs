@@ -15,7 +15,7 @@ use crate::realm::Realm;
 use crate::uv::{environment, process};
 use crate::{aliased, js, uv};
 
-pub use env::env_proxy;
+pub use env::{env_proxy, is_env};
 pub use object::executable;
 pub use usage::fill;
 
