@@ -11,7 +11,32 @@ const out = process.argv[2];
 
 const { natives, builtinIds, config, builtinCategories } = internalBinding('builtins');
 const sources = { ...process.binding('natives'), ...natives };
+
+// Where the library asks what the whole runtime can do but Kiln has only a part: `node:inspector` loads although there
+// is no debugger's port, since programs import it for what they seldom use. Lines stay where they are.
+const patches = {
+  inspector: [['if (!hasInspector)\n  throw new ERR_INSPECTOR_NOT_AVAILABLE();\n', '\n\n']],
+};
+for (const [id, replacements] of Object.entries(patches)) {
+  for (const [from, to] of replacements) {
+    if (!sources[id].includes(from)) throw new Error(`${id} has no ${JSON.stringify(from)}`);
+    sources[id] = sources[id].replace(from, to);
+  }
+}
 const ids = [...builtinIds].sort();
+
+// Node compiles its library whole, and functions that are compiled with what is around them have no inferred names.
+// Two of these show in nearly every stack trace; they lose theirs as well, one by the parentheses that make V8 compile
+// it at once, the other by being passed through a call.
+function replaceIn(id, pattern, replacement) {
+  if (!pattern.test(sources[id])) throw new Error(`${id} has changed: ${pattern}`);
+  sources[id] = sources[id].replace(pattern, replacement);
+}
+replaceIn('internal/modules/cjs/loader',
+  /(Module\._extensions\['\.js'\] = )(function\(module, filename\) \{.*?\n\})(?=;\n)/s, '$1($2)');
+replaceIn('internal/modules/esm/loader',
+  /(return onImport\.tracePromise\()(async \(\) => \{.*?\n {4}\})(?=, \{\n)/s, '$1((it) => it)($2)');
+
 ids.forEach((id, index) => fs.writeFileSync(path.join(out, `${index}.js`), sources[id]));
 fs.writeFileSync(path.join(out, 'ids.txt'), ids.join('\n'));
 
@@ -37,6 +62,23 @@ function surface(binding) {
       .filter(([, value]) => value !== undefined));
 }
 
+// What a class of a binding has besides its constructor: methods and accessors of its prototype, and data of its own.
+function shape(value) {
+  const descriptors = Object.entries(Object.getOwnPropertyDescriptors(value.prototype ?? {}));
+  const named = (test) => descriptors.filter(([key, it]) => key !== 'constructor' && test(it)).map(([key]) => key);
+  const shape = {
+    methods: named((it) => typeof it.value === 'function'),
+    accessors: named((it) => it.get !== undefined),
+    data: Object.fromEntries(Object.entries(value).filter(([, item]) => isData(item))),
+  };
+  const isPlain = shape.methods.length + shape.accessors.length + Object.keys(shape.data).length === 0;
+  return isPlain ? undefined : shape;
+}
+const shapes = (binding) => Object.fromEntries(
+  Object.entries(binding)
+    .map(([key, value]) => [key, typeof value === 'function' ? shape(value) : undefined])
+    .filter(([, value]) => value !== undefined));
+
 // Every binding that the library asks for by name.
 const named = ids.flatMap((id) => [...sources[id].matchAll(/internalBinding\('(\w+)'\)/g)].map((match) => match[1]));
 const names = [...new Set(named)].sort().filter((name) => {
@@ -47,6 +89,7 @@ const names = [...new Set(named)].sort().filter((name) => {
   }
 });
 const bindings = Object.fromEntries(names.map((name) => [name, surface(internalBinding(name))]));
+const classes = Object.fromEntries(names.map((name) => [name, shapes(internalBinding(name))]));
 
 const options = internalBinding('options');
 const info = options.getCLIOptionsInfo();
@@ -58,6 +101,7 @@ const withoutOurs = (entries) => entries.map(([name, value]) =>
 const { privateSymbols } = internalBinding('util');
 const facts = {
   bindings,
+  classes,
   builtinCategories,
   config,
   options: {
