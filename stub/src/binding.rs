@@ -140,7 +140,7 @@ macro_rules! room {
                     getter: v8::MapFnTo::map_fn_to($getter),
                     setter: [$(v8::MapFnTo::map_fn_to($setter))?].into_iter().next(),
                 }),*)?],
-                exported: [$(stringify!($hidden))?].is_empty(),
+                exported: <[&str]>::is_empty(&[$(stringify!($hidden))?]),
             }),*)?],
             references: || {
                 #[allow(unused_mut)]
@@ -265,9 +265,8 @@ pub fn construct<'s>(
 
 /// Sets a native function as `target[function.name]`.
 pub fn define(scope: &mut v8::PinScope, target: v8::Local<v8::Object>, function: Function) {
-    let value = v8::Function::builder_raw(function.callback)
-        .constructor_behavior(v8::ConstructorBehavior::Throw)
-        .build(scope);
+    let value =
+        v8::Function::builder_raw(function.callback).constructor_behavior(v8::ConstructorBehavior::Throw).build(scope);
     if let Some(value) = value {
         let key = js::name(scope, function.name);
         value.set_name(key);
@@ -322,10 +321,72 @@ fn missing_function<'s>(
     key: v8::Local<'s, v8::Value>,
 ) -> v8::Local<'s, v8::Value> {
     let path = format!("internalBinding('{binding}').{}", key.to_rust_string_lossy(scope));
-    let path = js::string(scope, &path);
+    let Some(function) = throwing(scope, &path) else { return js::undefined(scope) };
+    let key = key.to_rust_string_lossy(scope);
+    if let Some(shape) = facts::object(scope, &["classes", binding, &key]) {
+        fill_class(scope, function, shape, &path);
+    }
+    function.into()
+}
+
+/// A function that says that `path` is not there.
+fn throwing<'s>(scope: &mut v8::PinScope<'s, '_>, path: &str) -> Option<v8::Local<'s, v8::Function>> {
+    let path = js::string(scope, path);
     let callback = function!(pure, "missing", missing).callback;
-    let template = v8::FunctionTemplate::builder_raw(callback).data(path.into()).build(scope);
-    template.get_function(scope).map_or_else(|| js::undefined(scope), Into::into)
+    v8::FunctionTemplate::builder_raw(callback).data(path.into()).build(scope).get_function(scope)
+}
+
+/// Gives a class that is not there what the library looks at while it is loaded: data of the constructor, methods and
+/// accessors of the prototype.
+fn fill_class<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    class: v8::Local<'s, v8::Function>,
+    shape: v8::Local<'s, v8::Object>,
+    path: &str,
+) {
+    let part = |scope: &mut v8::PinScope<'s, '_>, name: &str| -> Option<v8::Local<'s, v8::Object>> {
+        js::get(scope, shape, name)?.try_into().ok()
+    };
+    if let Some(data) = part(scope, "data") {
+        each(scope, data, |scope, key, value| {
+            class.set(scope, key, value);
+        });
+    }
+    let prototype = js::get(scope, class.into(), "prototype").and_then(|value| value.try_into().ok());
+    let Some(prototype): Option<v8::Local<v8::Object>> = prototype else { return };
+    for (kind, is_accessor) in [("methods", false), ("accessors", true)] {
+        let Some(names) = part(scope, kind) else { continue };
+        each(scope, names, |scope, _, name| {
+            let path = format!("{path}.{}", name.to_rust_string_lossy(scope));
+            let Some(function) = throwing(scope, &path) else { return };
+            let Ok(name) = v8::Local::<v8::Name>::try_from(name) else { return };
+            if is_accessor {
+                let undefined = js::undefined(scope);
+                let mut accessor = v8::PropertyDescriptor::new_from_get_set(function.into(), undefined);
+                accessor.set_configurable(true);
+                prototype.define_property(scope, name, &accessor);
+            } else {
+                prototype.set(scope, name.into(), function.into());
+            }
+        });
+    }
+}
+
+/// Calls `body` with each own key of `object` and its value.
+fn each<'s, 'i>(
+    scope: &mut v8::PinScope<'s, 'i>,
+    object: v8::Local<'s, v8::Object>,
+    mut body: impl FnMut(&mut v8::PinScope<'s, 'i>, v8::Local<'s, v8::Value>, v8::Local<'s, v8::Value>),
+) {
+    let Some(keys) = object.get_own_property_names(scope, Default::default()) else { return };
+    for index in 0..keys.length() {
+        let key = keys.get_index(scope, index);
+        if let Some(key) = key
+            && let Some(value) = object.get(scope, key)
+        {
+            body(scope, key, value);
+        }
+    }
 }
 
 fn missing<'s>(

@@ -3,20 +3,25 @@
 pub mod async_context_frame;
 pub mod async_wrap;
 pub mod blob;
+pub mod block_list;
 pub mod buffer;
 pub mod builtins;
+pub mod cares_wrap;
 pub mod cjs_lexer;
 pub mod config;
 pub mod constants;
 pub mod contextify;
 pub mod credentials;
+pub mod crypto;
 pub mod diagnostics_channel;
 pub mod encoding_binding;
 pub mod errors;
 pub mod fs;
 pub mod fs_dir;
 pub mod fs_event_wrap;
+pub mod http2;
 pub mod icu;
+pub mod inspector;
 pub mod internal_only_v8;
 pub mod messaging;
 pub mod mksnapshot;
@@ -48,6 +53,7 @@ pub mod uv;
 pub mod v8;
 pub mod wasm_web_api;
 pub mod worker;
+pub mod zlib;
 
 use crate::binding::Room;
 
@@ -56,20 +62,25 @@ pub static ROOMS: &[&Room] = &[
     &async_context_frame::ROOM,
     &async_wrap::ROOM,
     &blob::ROOM,
+    &block_list::ROOM,
     &buffer::ROOM,
     &builtins::ROOM,
+    &cares_wrap::ROOM,
     &cjs_lexer::ROOM,
     &config::ROOM,
     &constants::ROOM,
     &contextify::ROOM,
     &credentials::ROOM,
+    &crypto::ROOM,
     &diagnostics_channel::ROOM,
     &encoding_binding::ROOM,
     &errors::ROOM,
     &fs::ROOM,
     &fs_dir::ROOM,
     &fs_event_wrap::ROOM,
+    &http2::ROOM,
     &icu::ROOM,
+    &inspector::ROOM,
     &internal_only_v8::ROOM,
     &messaging::ROOM,
     &mksnapshot::ROOM,
@@ -101,4 +112,5 @@ pub static ROOMS: &[&Room] = &[
     &v8::ROOM,
     &wasm_web_api::ROOM,
     &worker::ROOM,
+    &zlib::ROOM,
 ];

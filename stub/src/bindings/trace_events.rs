@@ -8,7 +8,7 @@ use crate::realm::Realm;
 crate::room! {
     name: "trace_events",
     functions: {
-        pure "hasAgent" => no,
+        pure "hasAgent" => yes,
         pure "getEnabledCategories" => nothing,
         pure "setTraceCategoryStateUpdateHandler" => set_handler,
         pure "getCategoryEnabledBuffer" => category_enabled_buffer,
@@ -34,6 +34,10 @@ fn setup<'s>(scope: &mut PinScope<'s, '_>, target: Local<'s, Object>) {
 
 fn no<'s>(_: &mut PinScope<'s, '_>, _: Args<'s>, mut rv: Return<'s>) {
     rv.set_bool(false);
+}
+
+fn yes<'s>(_: &mut PinScope<'s, '_>, _: Args<'s>, mut rv: Return<'s>) {
+    rv.set_bool(true);
 }
 
 fn nothing<'s>(_: &mut PinScope<'s, '_>, _: Args<'s>, _: Return<'s>) {}

@@ -33,6 +33,21 @@ pub fn load_average() -> [f64; 3] {
     average
 }
 
+/// Fills `bytes` with random numbers that nobody can foretell. May be called on any thread.
+pub fn random(bytes: &mut [u8]) -> Result<(), c_int> {
+    // The most that libuv takes at once.
+    for part in bytes.chunks_mut(i32::MAX as usize) {
+        // SAFETY: without a loop and a callback libuv fills the bytes before it returns, and looks at nothing else.
+        let result = unsafe {
+            sys::uv_random(std::ptr::null_mut(), std::ptr::null_mut(), part.as_mut_ptr().cast(), part.len(), 0, None)
+        };
+        if result != 0 {
+            return Err(result);
+        }
+    }
+    Ok(())
+}
+
 /// How long the machine has been running, in seconds.
 pub fn uptime() -> Result<f64, c_int> {
     let mut uptime = 0.0;

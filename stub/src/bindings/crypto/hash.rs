@@ -1,0 +1,193 @@
+//! `Hash`, `Hmac` and hashes of one piece of data.
+
+use std::cell::RefCell;
+
+use v8::{FunctionCallbackArguments, Local, Object, PinScope, Value};
+
+use super::algorithms::{self, Algorithm, Hasher};
+use super::derive;
+use super::{Args, Return, job, keys};
+use crate::text::{self, Encoding};
+use crate::{errors, js, wrap};
+
+struct Hash {
+    state: RefCell<State>,
+    algorithm: &'static Algorithm,
+    length: usize,
+}
+
+enum State {
+    Running(Box<dyn Hasher>),
+    Done(Vec<u8>),
+}
+
+impl Hash {
+    fn result(&self) -> Vec<u8> {
+        let mut state = self.state.borrow_mut();
+        if let State::Done(result) = &*state {
+            return result.clone();
+        }
+        let State::Running(hasher) = std::mem::replace(&mut *state, State::Done(Vec::new())) else { return Vec::new() };
+        let result = algorithms::finish(hasher, self.length);
+        *state = State::Done(result.clone());
+        result
+    }
+}
+
+/// `new Hash(algorithm or Hash, outputLength, …)`; what follows is a cache of names that Kiln does not need.
+pub fn new<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
+    let original: Option<Local<Object>> = args.get(0).try_into().ok();
+    let original = original.and_then(|object| wrap::get::<Hash>(scope, object));
+    let (hasher, algorithm) = match original {
+        Some(original) => match &*original.state.borrow() {
+            State::Running(hasher) => (hasher.copy(), original.algorithm),
+            State::Done(_) => return unsupported(scope, "Digest method not supported"),
+        },
+        None => {
+            let name = args.get(0).to_rust_string_lossy(scope);
+            // A function name or a customization (arguments 4 and 5) asks for cSHAKE.
+            let customized = !args.get(4).is_undefined() || !args.get(5).is_undefined();
+            match algorithms::find(&name).filter(|_| !customized) {
+                Some(algorithm) => ((algorithm.start)(), algorithm),
+                None => return unsupported(scope, "Digest method not supported"),
+            }
+        }
+    };
+    let length = match args.get(1).uint32_value(scope).filter(|_| args.get(1).is_number()) {
+        Some(length) if length as usize != algorithm.size && !algorithm.extendable => return not_extendable(scope),
+        Some(length) => length as usize,
+        None => algorithm.size,
+    };
+    wrap::attach(scope, args.this(), Hash { state: RefCell::new(State::Running(hasher)), algorithm, length });
+}
+
+fn unsupported(scope: &mut PinScope, message: &str) {
+    errors::throw_error(scope, message);
+}
+
+/// What OpenSSL says to a length that is not the function's own.
+fn not_extendable(scope: &mut PinScope) {
+    let (library, reason) = ("digital envelope routines", "not XOF or invalid length");
+    let message = js::string(scope, &format!("error:030000B2:{library}::{reason}"));
+    let error = v8::Exception::error(scope, message);
+    if let Ok(object) = Local::<Object>::try_from(error) {
+        let code = "ERR_OSSL_EVP_NOT_XOF_OR_INVALID_LENGTH";
+        for (key, text) in [("library", library), ("reason", reason), ("code", code)] {
+            let text = js::string(scope, text);
+            js::set(scope, object, key, text);
+        }
+    }
+    scope.throw_exception(error);
+}
+
+/// Runs `body` with the bytes of the first argument: a view, or a string in the encoding of the second.
+fn with_data<'s>(scope: &mut PinScope<'s, '_>, args: &FunctionCallbackArguments<'s>, body: impl FnOnce(&[u8])) {
+    let data = args.get(0);
+    if let Ok(string) = Local::<v8::String>::try_from(data) {
+        let encoding = match Encoding::parse(scope, args.get(1), Encoding::Utf8) {
+            Encoding::Buffer => Encoding::Utf8,
+            encoding => encoding,
+        };
+        body(&text::bytes_of(scope, string, encoding));
+        return;
+    }
+    let mut storage = text::STORAGE;
+    if let Some(bytes) = text::contents(data, &mut storage) {
+        body(bytes);
+    }
+}
+
+/// `hash.update(data, encoding)`
+pub fn update<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
+    let Some(hash) = wrap::get::<Hash>(scope, args.this()) else { return rv.set_bool(false) };
+    let mut running = false;
+    with_data(scope, &args, |bytes| {
+        if let State::Running(hasher) = &mut *hash.state.borrow_mut() {
+            hasher.update(bytes);
+            running = true;
+        }
+    });
+    rv.set_bool(running);
+}
+
+/// `hash.digest(encoding)`
+pub fn digest<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
+    let Some(hash) = wrap::get::<Hash>(scope, args.this()) else { return };
+    let result = hash.result();
+    if let Some(result) = output(scope, &result, args.get(0)) {
+        rv.set(result);
+    }
+}
+
+fn output<'s>(scope: &mut PinScope<'s, '_>, bytes: &[u8], encoding: Local<'s, Value>) -> Option<Local<'s, Value>> {
+    let encoding = Encoding::parse(scope, encoding, Encoding::Buffer);
+    text::encode(scope, bytes, encoding)
+}
+
+/// `oneShotDigest(algorithm, id, cache, input, encoding, encodingNumber, outputLength[, functionName, customization])`
+pub fn one_shot<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
+    let name = args.get(0).to_rust_string_lossy(scope);
+    let customized = !args.get(7).is_undefined() || !args.get(8).is_undefined();
+    let Some(algorithm) = algorithms::find(&name).filter(|_| !customized) else {
+        return unsupported(scope, &format!("Digest method {name} is not supported"));
+    };
+    let length = match args.get(6).uint32_value(scope).filter(|_| args.get(6).is_number()) {
+        Some(length) if length as usize != algorithm.size && !algorithm.extendable => {
+            let message = format!("Output length {length} is invalid for {name}, which does not support XOF");
+            return unsupported(scope, &message);
+        }
+        Some(length) => length as usize,
+        None => algorithm.size,
+    };
+    let input = args.get(3);
+    let result = if let Ok(string) = Local::<v8::String>::try_from(input) {
+        algorithm.digest(&text::bytes_of(scope, string, Encoding::Utf8), length)
+    } else {
+        let mut storage = text::STORAGE;
+        algorithm.digest(text::contents(input, &mut storage).unwrap_or_default(), length)
+    };
+    if let Some(result) = output(scope, &result, args.get(4)) {
+        rv.set(result);
+    }
+}
+
+struct Hmac(RefCell<Option<derive::Hmac>>);
+
+/// `new Hmac()`
+pub fn new_hmac<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
+    wrap::attach(scope, args.this(), Hmac(RefCell::default()));
+}
+
+/// `hmac.init(algorithm, key)`
+pub fn init_hmac<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
+    let Some(hmac) = wrap::get::<Hmac>(scope, args.this()) else { return };
+    let name = args.get(0).to_rust_string_lossy(scope);
+    let Some(algorithm) = algorithms::find(&name) else { return job::throw_invalid_digest(scope, &name) };
+    let Some(key) = keys::bytes(scope, args.get(1)) else { return };
+    match derive::Hmac::new(algorithm, &key) {
+        Some(state) => *hmac.0.borrow_mut() = Some(state),
+        None => errors::throw_error(scope, "error:00000000:lib(0)::reason(0)"),
+    }
+}
+
+/// `hmac.update(data, encoding)`
+pub fn update_hmac<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
+    let Some(hmac) = wrap::get::<Hmac>(scope, args.this()) else { return rv.set_bool(false) };
+    let mut running = false;
+    with_data(scope, &args, |bytes| {
+        if let Some(state) = &mut *hmac.0.borrow_mut() {
+            state.update(bytes);
+            running = true;
+        }
+    });
+    rv.set_bool(running);
+}
+
+/// `hmac.digest(encoding)`: empty once it was asked for.
+pub fn digest_hmac<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
+    let Some(hmac) = wrap::get::<Hmac>(scope, args.this()) else { return };
+    let result = hmac.0.take().map(derive::Hmac::finish).unwrap_or_default();
+    if let Some(result) = output(scope, &result, args.get(0)) {
+        rv.set(result);
+    }
+}

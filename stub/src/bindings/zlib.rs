@@ -1,0 +1,3 @@
+crate::room! {
+    name: "zlib",
+}
