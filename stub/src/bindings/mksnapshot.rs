@@ -35,8 +35,9 @@ fn setup<'s>(scope: &mut PinScope<'s, '_>, target: Local<'s, Object>) {
     aliased::cells::<u8>(scope, BUILDING)[0].set(Realm::current().building.into());
 }
 
-/// Tells the library that no snapshot is being taken any more.
+/// Tells the library that no snapshot is being taken any more, and what time it is.
 pub fn restored(scope: &PinScope) {
+    super::performance::start_clock(scope);
     if let Some(building) = aliased::cells::<u8>(scope, BUILDING).first() {
         building.set(0);
     }

@@ -38,6 +38,8 @@ pub enum Kind {
     FsPoll,
     /// Something that any thread can wake the loop with.
     Wakeup,
+    /// Something that watches the loop itself.
+    Sampler,
 }
 
 impl Kind {

@@ -6,6 +6,7 @@ pub mod event_loop;
 pub mod fs;
 pub mod handle;
 pub mod process;
+pub mod sampler;
 pub mod signal;
 pub mod spawn_sync;
 pub mod stream;

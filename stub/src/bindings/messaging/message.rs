@@ -36,7 +36,7 @@ pub struct Traveller {
 }
 
 /// All native classes whose objects can travel, apart from ports.
-static TRAVELLERS: &[Traveller] = &[crate::bindings::blob::TRAVELLER];
+static TRAVELLERS: &[Traveller] = &[crate::bindings::blob::TRAVELLER, crate::bindings::performance::TRAVELLER];
 
 enum Item {
     Port(Arc<End>),

@@ -1,5 +1,11 @@
 //! `internalBinding('performance')`: what `perf_hooks` measures.
 
+mod collections;
+mod hdr;
+mod histogram;
+
+pub use histogram::TRAVELLER;
+
 use v8::{FunctionCallbackArguments, Local, Object, PinScope, PropertyAttribute, ReturnValue, Value};
 
 use crate::realm::Realm;
@@ -15,6 +21,49 @@ crate::room! {
         trap "markBootstrapComplete" => mark_bootstrap_complete,
         trap "uvMetricsInfo" => uv_metrics_info,
         trap "now" => now,
+        trap "installGarbageCollectionTracking" => collections::install,
+        trap "removeGarbageCollectionTracking" => collections::remove,
+        trap "createELDHistogram" => histogram::create_eld,
+    },
+    classes: {
+        "Histogram" {
+            pure new => histogram::construct,
+            pure "record" => histogram::record,
+            pure "recordCorrected" => histogram::record_corrected,
+            trap "recordDelta" => histogram::record_delta,
+            pure "count" => histogram::count,
+            pure "countBigInt" => histogram::count_big_int,
+            pure "exceeds" => histogram::exceeds,
+            pure "exceedsBigInt" => histogram::exceeds_big_int,
+            pure "min" => histogram::min,
+            pure "minBigInt" => histogram::min_big_int,
+            pure "max" => histogram::max,
+            pure "maxBigInt" => histogram::max_big_int,
+            pure "mean" => histogram::mean,
+            pure "stddev" => histogram::stddev,
+            pure "skewness" => histogram::skewness,
+            pure "kurtosis" => histogram::kurtosis,
+            pure "ewmaMean" => histogram::ewma,
+            pure "ewmaStddev" => histogram::ewma,
+            pure "ewmaErrorRate" => histogram::ewma,
+            pure "percentile" => histogram::percentile,
+            pure "percentileBigInt" => histogram::percentile_big_int,
+            pure "percentiles" => histogram::percentiles,
+            pure "percentilesBigInt" => histogram::percentiles_big_int,
+            pure "percentilesAt" => histogram::percentiles_at,
+            pure "cdf" => histogram::cdf,
+            pure "countAt" => histogram::count_at,
+            pure "linearBuckets" => histogram::linear_buckets,
+            pure "logBuckets" => histogram::log_buckets,
+            pure "add" => histogram::add,
+            pure "subtract" => histogram::subtract,
+            pure "reset" => histogram::reset,
+        },
+        #[hidden] "IntervalHistogram" extends "Histogram" {
+            pure new => histogram::construct,
+            trap "start" => histogram::start,
+            trap "stop" => histogram::stop,
+        },
     },
     setup: setup,
 }
@@ -117,8 +166,13 @@ pub fn mark_loop_exit(scope: &PinScope) {
 
 /// Milliseconds since the process began.
 pub fn time(scope: &PinScope) -> f64 {
+    since_origin(scope, event_loop::hrtime())
+}
+
+/// A time of the monotonic clock in milliseconds since the process began.
+fn since_origin(scope: &PinScope, nanoseconds: u64) -> f64 {
     let origin = aliased::cells::<f64>(scope, MILESTONES).get(milestone::TIME_ORIGIN).map_or(0.0, |cell| cell.get());
-    (event_loop::hrtime() as f64 - origin) / 1e6
+    (nanoseconds as f64 - origin) / 1e6
 }
 
 fn now<'s>(scope: &mut PinScope<'s, '_>, _: Args<'s>, mut rv: Return<'s>) {
