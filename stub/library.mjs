@@ -26,14 +26,15 @@ for (const [id, replacements] of Object.entries(patches)) {
 const ids = [...builtinIds].sort();
 
 // Node compiles its library whole, and functions that are compiled with what is around them have no inferred names.
-// Two of these show in nearly every stack trace; they lose theirs as well, one by the parentheses that make V8 compile
-// it at once, the other by being passed through a call.
+// Some of these show in nearly every stack trace; they lose theirs as well, by the parentheses that make V8 compile
+// them at once or by being passed through a call.
 function replaceIn(id, pattern, replacement) {
-  if (!pattern.test(sources[id])) throw new Error(`${id} has changed: ${pattern}`);
-  sources[id] = sources[id].replace(pattern, replacement);
+  const changed = sources[id].replace(pattern, replacement);
+  if (changed === sources[id]) throw new Error(`${id} is not as expected: ${pattern}`);
+  sources[id] = changed;
 }
 replaceIn('internal/modules/cjs/loader',
-  /(Module\._extensions\['\.js'\] = )(function\(module, filename\) \{.*?\n\})(?=;\n)/s, '$1($2)');
+  /(Module\._extensions\['\.\w+'\] = )(function\(module, filename\) \{.*?\n\})(?=;\n)/gs, '$1($2)');
 replaceIn('internal/modules/esm/loader',
   /(return onImport\.tracePromise\()(async \(\) => \{.*?\n {4}\})(?=, \{\n)/s, '$1((it) => it)($2)');
 
