@@ -127,6 +127,11 @@ pub fn inside(path: &[u8]) -> Option<Inside> {
     }
 }
 
+/// The bytes of the file at `path`, if that is inside of the executable.
+pub fn read(path: &[u8]) -> Option<Result<Cow<'static, [u8]>, i32>> {
+    inside(path).map(|inside| inside.file().and_then(contents))
+}
+
 /// The bytes of an embedded file.
 pub fn contents(file: &'static ArchivedFile) -> Result<Cow<'static, [u8]>, i32> {
     let index = index().ok_or(-libc::EIO)?;

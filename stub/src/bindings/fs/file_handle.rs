@@ -6,7 +6,7 @@ use v8::{Local, Object, PinScope};
 
 use super::args::integer;
 use super::output::Product;
-use super::request::{Args, Failed, Return, Task, settle_promise, start};
+use super::request::{Args, Failed, Return, Task, end, enter, settle_promise, start};
 use crate::bindings::{async_wrap, timers};
 use crate::errors::{Kind, with_code};
 use crate::realm::{self, Realm};
@@ -121,16 +121,16 @@ pub fn close<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s
     let done = move |result: Result<Product, Failed>| {
         handle.fd.set(-1);
         handle.closing.set(false);
-        realm::enter(|scope| {
+        enter(|scope| {
             drop(object);
             let request = Local::new(scope, &request);
             let resolver = Local::new(scope, &resolver);
-            wrap::keep_alive(scope, request, false);
             let outcome = match result {
                 Ok(_) => Ok(js::undefined(scope)),
                 Err(failed) => Err(failed.exception(scope)),
             };
             settle_promise(scope, request, resolver, outcome);
+            end(scope, request);
         });
     };
     let fd = wrap::get::<FileHandle>(scope, args.this()).map_or(-1, |handle| handle.fd.get());

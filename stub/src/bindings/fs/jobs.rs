@@ -7,11 +7,11 @@ use v8::{Local, Object, PinScope, Value};
 
 use super::args::{self, integer, number};
 use super::data;
-use super::request::{Args, Failed, Return};
+use super::request::{Args, Failed, Return, end, enter};
 use crate::bindings::{async_wrap, buffer};
 use crate::uv::fs::{self, Call, Chunk, Output, kind};
 use crate::uv::work;
-use crate::{callback, js, realm, vfs, wrap};
+use crate::{callback, js, vfs, wrap};
 
 /// Runs `work` on the pool, then calls `job.ondone` with what `arguments` makes of its result.
 pub fn schedule<T: Send + 'static>(
@@ -24,13 +24,13 @@ pub fn schedule<T: Send + 'static>(
     wrap::keep_alive(scope, job, true);
     let job = v8::Global::new(scope, job);
     work::queue(work, move |result| {
-        realm::enter(|scope| {
+        enter(|scope| {
             let job = Local::new(scope, &job);
-            wrap::keep_alive(scope, job, false);
             if let Some(result) = result {
                 let arguments = arguments(scope, result);
                 callback::method(scope, job, "ondone", &arguments);
             }
+            end(scope, job);
         });
     });
 }

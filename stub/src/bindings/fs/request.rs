@@ -7,6 +7,7 @@ use v8::{FunctionCallbackArguments, Local, Object, PinScope, ReturnValue, Value}
 use super::output::{Product, Shape};
 use crate::bindings::{async_wrap, symbols};
 use crate::errors::{self, Failure};
+use crate::realm::Realm;
 use crate::uv::fs::{self, Call, Pending};
 use crate::uv::work;
 use crate::vfs::{self, Served};
@@ -141,12 +142,7 @@ pub fn dispatch<'s>(
         Waiter::Callback(v8::Global::new(scope, object))
     };
     let object = waiter.object(scope);
-    let pending = start(
-        task,
-        Box::new(move |result| {
-            realm::enter(|scope| waiter.settle(scope, result, shape));
-        }),
-    );
+    let pending = start(task, Box::new(move |result| enter(|scope| waiter.settle(scope, result, shape))));
     if let Some(request) = wrap::get::<Request>(scope, object) {
         *request.pending.borrow_mut() = pending;
     }
@@ -225,7 +221,6 @@ impl Waiter {
 
     fn settle(self, scope: &mut PinScope, result: Result<Product, Failed>, shape: Shape) {
         let object = self.object(scope);
-        wrap::keep_alive(scope, object, false);
         let shared = matches!(self, Waiter::Callback(_));
         let outcome = outcome(scope, result, shape, shared);
         match self {
@@ -243,6 +238,23 @@ impl Waiter {
                 settle_promise(scope, object, resolver, outcome);
             }
         }
+        end(scope, object);
+    }
+}
+
+/// The request is over: its native side goes.
+pub fn end(scope: &mut PinScope, object: Local<Object>) {
+    let ids = wrap::async_ids(scope, object);
+    async_wrap::emit_destroy(scope, ids.id);
+    wrap::detach(scope, object);
+}
+
+/// Runs `body` in the realm, if that has not gone while the pool was at work.
+pub fn enter(body: impl FnOnce(&mut PinScope)) {
+    let mut there = false;
+    Realm::with_current(|_| there = true);
+    if there {
+        realm::enter(body);
     }
 }
 
