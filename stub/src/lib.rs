@@ -8,6 +8,8 @@ pub mod binding;
 pub mod bindings;
 pub mod bootstrap;
 pub mod callback;
+pub mod compression;
+pub mod command_line;
 pub mod errors;
 pub mod facts;
 pub mod icu;
