@@ -94,6 +94,8 @@ static READY: Vtable = vtable(yes);
 /// V8 asks for the text each time, so it need not be there before it is used.
 static LAZY: Vtable = vtable(no);
 
+// V8 sees a `Source` only as far as the vtable leads.
+#[allow(improper_ctypes)]
 unsafe extern "C" {
     // `v8::String::NewExternalOneByte(Isolate*, ExternalOneByteStringResource*)` and its two-byte
     // sister: the crate exposes them only for resources of its own.

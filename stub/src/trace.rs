@@ -10,12 +10,13 @@ thread_local! {
 struct Marks {
     start: Instant,
     last: Duration,
+    last_faults: i64,
 }
 
 /// Begins to trace if the environment asks for it.
 pub fn begin() {
     if std::env::var_os("KILN_TRACE_START").is_some_and(|value| value == "1") {
-        MARKS.set(Some(Marks { start: Instant::now(), last: Duration::ZERO }));
+        MARKS.set(Some(Marks { start: Instant::now(), last: Duration::ZERO, last_faults: page_faults() }));
     }
 }
 
@@ -25,7 +26,20 @@ pub fn mark(step: &str) {
         let Some(marks) = marks else { return };
         let now = marks.start.elapsed();
         let milliseconds = |duration: Duration| duration.as_secs_f64() * 1e3;
-        eprintln!("kiln: {:7.3} ms  {:7.3} ms  {step}", milliseconds(now), milliseconds(now - marks.last));
+        let (whole, step_time) = (milliseconds(now), milliseconds(now - marks.last));
+        let faults = page_faults();
+        eprintln!("kiln: {whole:7.3} ms  {step_time:7.3} ms  {:5} page faults  {step}", faults - marks.last_faults);
         marks.last = marks.start.elapsed();
+        marks.last_faults = page_faults();
     });
+}
+
+/// How often the process waited for a page of memory.
+fn page_faults() -> i64 {
+    // SAFETY: `getrusage` fills the structure, for which zeros are valid too.
+    unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        libc::getrusage(libc::RUSAGE_SELF, &raw mut usage);
+        usage.ru_minflt
+    }
 }

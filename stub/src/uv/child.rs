@@ -1,11 +1,14 @@
 //! Starting other programs.
 
 use std::cell::Cell;
-use std::ffi::{CString, c_char, c_int};
+use std::ffi::{CString, OsString, c_char, c_int};
+use std::os::unix::ffi::OsStrExt as _;
 use std::ptr;
 use std::rc::Rc;
 
 use libuv_sys2 as sys;
+
+use crate::command_line;
 
 use super::handle::{Handle, Kind, OnExit, storage_of};
 
@@ -41,6 +44,21 @@ pub struct Command {
 }
 
 impl Command {
+    /// Tells a child that is this very executable that it is meant to be Node, see [`command_line`].
+    fn marked(&self) -> Option<Vec<CString>> {
+        let own = std::env::current_exe().ok()?;
+        if self.file.as_bytes() != own.as_os_str().as_bytes() {
+            return None;
+        }
+        let inherited = || {
+            let pair = |(name, value): (OsString, OsString)| [name.as_bytes(), b"=", value.as_bytes()].concat();
+            super::environment::all().filter_map(|each| CString::new(pair(each)).ok()).collect()
+        };
+        let mut environment = self.environment.clone().unwrap_or_else(inherited);
+        environment.extend(CString::new(format!("{}=1", command_line::SPAWNED)));
+        Some(environment)
+    }
+
     /// Calls `body` with the options of `uv_spawn`.
     pub(super) fn with_options<R>(
         &self,
@@ -49,7 +67,8 @@ impl Command {
         body: impl FnOnce(*const sys::uv_process_options_t) -> R,
     ) -> R {
         let mut arguments = pointers(&self.arguments);
-        let mut environment = self.environment.as_deref().map(pointers);
+        let marked = self.marked();
+        let mut environment = marked.as_deref().or(self.environment.as_deref()).map(pointers);
         let flag = |set: bool, flag| if set { flag } else { 0 };
         let options = sys::uv_process_options_t {
             exit_cb: exit,

@@ -1,7 +1,7 @@
 //! The properties of `process` that belong to this run of the program.
 
 use std::cell::Cell;
-use std::ffi::c_void;
+use std::ffi::{OsString, c_void};
 use std::os::unix::ffi::OsStrExt as _;
 
 use v8::{
@@ -12,7 +12,7 @@ use v8::{
 use crate::errors::{self, Kind};
 use crate::realm::Realm;
 use crate::uv::{process, title};
-use crate::{js, text};
+use crate::{command_line, js, text};
 
 /// The inspector's port, which has no effect.
 struct State {
@@ -39,17 +39,13 @@ pub fn patch<'s>(scope: &mut PinScope<'s, '_>, args: FunctionCallbackArguments<'
     let Ok(target) = Local::<Object>::try_from(args.get(0)) else { return };
     accessor(scope, target, "title", AccessorConfiguration::new(get_title).setter(set_title));
 
-    let (first, own) = process::arguments().split_first().unzip();
-    let own = own.unwrap_or_default().iter();
-    let own: Vec<_> = own.filter_map(|argument| text::utf8(scope, argument.as_bytes())).collect();
-    let entry = Realm::current().program.image.index().map(|index| index.entry.as_str().to_owned());
-    let first = first.map(|first| first.to_string_lossy().into_owned());
-    let all = [first.unwrap_or_default(), entry.unwrap_or_default()];
-    let all: Vec<Local<Value>> = all.iter().map(|text| js::string(scope, text)).chain(own).map(Into::into).collect();
-    let all = v8::Array::new_with_elements(scope, &all);
+    let Ok(index) = Realm::current().program.image.index() else { return };
+    let line = command_line::get(index);
+    let first = process::arguments().first();
+    let all = array(scope, first.into_iter().chain([&line.entry]).chain(&line.arguments));
     js::set(scope, target, "argv", all);
-    let none = v8::Array::new(scope, 0);
-    js::set(scope, target, "execArgv", none);
+    let options = array(scope, &line.options);
+    js::set(scope, target, "execArgv", options);
 
     let pid = js::number(scope, f64::from(std::process::id()));
     let key = js::name(scope, "pid");
@@ -58,6 +54,15 @@ pub fn patch<'s>(scope: &mut PinScope<'s, '_>, args: FunctionCallbackArguments<'
     let path = js::string(scope, &executable());
     js::set(scope, target, "execPath", path);
     accessor(scope, target, "debugPort", AccessorConfiguration::new(get_debug_port).setter(set_debug_port));
+}
+
+fn array<'a, 's>(
+    scope: &PinScope<'s, '_>,
+    texts: impl IntoIterator<Item = &'a OsString>,
+) -> Local<'s, v8::Array> {
+    let texts = texts.into_iter().filter_map(|argument| text::utf8(scope, argument.as_bytes()));
+    let texts: Vec<Local<Value>> = texts.map(Into::into).collect();
+    v8::Array::new_with_elements(scope, &texts)
 }
 
 /// The callbacks of accessors, for the table of external references.
