@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use v8::{FunctionCallbackArguments, Local, Object, PinScope, ReturnValue, Value};
 
 use super::stream_wrap::{self, HandleState, handle_of};
+use crate::uv::address::{address_text, parse_address};
 use crate::uv::handle::Handle;
-use crate::uv::stream::{address_text, parse_address};
 use crate::{facts, js};
 
 crate::room! {

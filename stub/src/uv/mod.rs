@@ -1,5 +1,6 @@
 //! The layer over libuv: the only place that calls it.
 
+pub mod address;
 pub mod child;
 pub mod environment;
 pub mod event_loop;

@@ -185,7 +185,7 @@ pub(super) fn text(mut fill: impl FnMut(*mut c_char, *mut usize) -> c_int) -> Re
 /// Sets the mask of modes of new files; returns the old one.
 pub fn umask(mask: u32) -> u32 {
     // SAFETY: it always succeeds.
-    unsafe { libc::umask(mask as libc::mode_t) }.into()
+    unsafe { libc::umask(mask) }
 }
 
 /// The mask of modes of new files.

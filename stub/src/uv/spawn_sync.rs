@@ -295,7 +295,8 @@ unsafe fn kill(runner: *mut Runner) {
 unsafe fn close_pipes(runner: *mut Runner) {
     // SAFETY: every pipe is initialized, and closed once.
     unsafe {
-        for index in 0..(&(*runner).pipes).len() {
+        let count = { &(*runner).pipes }.len();
+        for index in 0..count {
             if let Some(pipe) = pipe(runner, index)
                 && !(*pipe).closed
             {
@@ -362,7 +363,8 @@ unsafe extern "C" fn read(stream: *mut sys::uv_stream_t, count: isize, _: *const
         match usize::try_from(count) {
             Ok(count) => {
                 let new = &(&(*pipe).buffer)[..count];
-                (&mut (*pipe).output).extend_from_slice(new);
+                let output = &mut (*pipe).output;
+                output.extend_from_slice(new);
                 (*runner).buffered += count as f64;
                 let limit = (*runner).limits.max_buffer;
                 if limit > 0.0 && (*runner).buffered > limit {

@@ -192,7 +192,7 @@ pub fn interfaces() -> Result<Vec<Interface>, c_int> {
                 v6,
                 mac: each.phys_addr.map(|byte| byte as u8),
                 internal: each.is_internal != 0,
-                scope: v6.then(|| each.address.address6.sin6_scope_id),
+                scope: v6.then_some(each.address.address6.sin6_scope_id),
             }
         });
         let interfaces = interfaces.collect();
