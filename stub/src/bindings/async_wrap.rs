@@ -192,7 +192,10 @@ pub fn pop_context(scope: &mut PinScope, expected: f64) -> bool {
         return false;
     }
     if ids[id::EXECUTION].get() != expected && fields[6].get() > 0 {
-        eprintln!("Error: async hook stack has become corrupted (actual: {}, expected: {expected})", ids[id::EXECUTION].get());
+        eprintln!(
+            "Error: async hook stack has become corrupted (actual: {}, expected: {expected})",
+            ids[id::EXECUTION].get()
+        );
         std::process::exit(1);
     }
     let offset = length - 1;
@@ -298,7 +301,8 @@ pub fn emit_destroy(scope: &mut PinScope, id: f64) {
     }
 }
 
-fn run_destroy_hooks(scope: &mut PinScope) {
+/// Tells the `destroy` hooks what [`emit_destroy`] has collected.
+pub fn run_destroy_hooks(scope: &mut PinScope) {
     let state = Realm::current().room::<State>();
     loop {
         let ids = state.destroyed.take();
