@@ -125,4 +125,6 @@ const facts = {
     features: { ...process.features },
   },
 };
-fs.writeFileSync(path.join(out, 'facts.json'), JSON.stringify(facts));
+// JSON has no name for infinity, but a number that is read as that.
+const text = JSON.stringify(facts, (key, value) => (value === Infinity ? '∞' : value)).replaceAll('"∞"', '1e999');
+fs.writeFileSync(path.join(out, 'facts.json'), text);
