@@ -54,7 +54,7 @@ impl Realm {
             context: RefCell::default(),
             slots: RefCell::default(),
             rooms: RefCell::default(),
-            wraps: Wraps::default(),
+            wraps: Wraps::new(building),
             callback_depth: Cell::new(0),
             building,
             program,

@@ -153,6 +153,7 @@ fn run_main(scope: &mut v8::PinScope) {
 
 /// Runs the event loop until nothing is left to do. Returns the exit code.
 fn spin() -> i32 {
+    realm::enter(|scope| bindings::performance::mark_loop_start(scope));
     loop {
         if uv::event_loop::run() {
             continue;
@@ -166,6 +167,7 @@ fn spin() -> i32 {
         }
     }
     realm::enter(|scope| {
+        bindings::performance::mark_loop_exit(scope);
         let unsettled = bindings::module_wrap::has_unsettled_entry(scope);
         let code = if unsettled { 13 } else { 0 };
         aliased::cells::<i32>(scope, bootstrap::EXIT_INFO)[0].set(1);

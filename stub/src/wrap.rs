@@ -36,7 +36,6 @@ struct Entry {
 }
 
 /// The realm's table of native states.
-#[derive(Default)]
 pub struct Wraps {
     entries: RefCell<HashMap<i32, Rc<Entry>>>,
     next: Cell<i32>,
@@ -140,6 +139,13 @@ pub fn alive<'s>(scope: &v8::PinScope<'s, '_>) -> Vec<(v8::Local<'s, v8::Object>
 }
 
 impl Wraps {
+    /// An empty table. Keys of objects that a snapshot brings along, whose states it does not, mean nothing in it.
+    pub fn new(building: bool) -> Self {
+        /// Where keys begin at run time: no build makes that many objects.
+        const RESTORED: i32 = 1 << 30;
+        Wraps { entries: RefCell::default(), next: Cell::new(if building { 0 } else { RESTORED }) }
+    }
+
     /// Drops all states, before a snapshot or the end.
     pub fn clear(&self) {
         let entries = self.entries.take();

@@ -93,7 +93,7 @@ pub fn contents<'a>(value: Local<'a, Value>, storage: &'a mut Storage) -> Option
         // in `storage`, which is borrowed as long.
         return Some(unsafe { std::slice::from_raw_parts(data, length) });
     }
-    crate::js::bytes(value).map(|cells| read(cells))
+    crate::js::bytes(value).map(read)
 }
 
 /// The bytes of `cells`, for reading. Nobody may write to them meanwhile: JavaScript must not run.

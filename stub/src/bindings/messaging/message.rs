@@ -27,12 +27,15 @@ pub trait Parcel: Send {
     fn unpack<'s>(self: Box<Self>, scope: &mut PinScope<'s, '_>) -> Option<Local<'s, Object>>;
 }
 
+type Mode = for<'s> fn(&PinScope<'s, '_>, Local<'s, Object>) -> Option<u32>;
+type Pack = for<'s> fn(&mut PinScope<'s, '_>, Local<'s, Object>, bool) -> Option<Box<dyn Parcel>>;
+
 /// How objects of one native class travel.
 pub struct Traveller {
     /// What the object allows, or `None` if it is none of this class.
-    pub mode: for<'s> fn(&PinScope<'s, '_>, Local<'s, Object>) -> Option<u32>,
-    /// Takes the object apart; when `transfer`, for good.
-    pub pack: for<'s> fn(&mut PinScope<'s, '_>, Local<'s, Object>, bool) -> Option<Box<dyn Parcel>>,
+    pub mode: Mode,
+    /// Takes the object apart; if the last argument says so, for good.
+    pub pack: Pack,
 }
 
 /// All native classes whose objects can travel, apart from ports.

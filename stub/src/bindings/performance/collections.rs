@@ -42,7 +42,7 @@ unsafe extern "C" fn after(_: UnsafeRawIsolatePtr, kind: GCType, flags: GCCallba
             return;
         }
         let end = event_loop::hrtime();
-        tracking.done.borrow_mut().push(Collection { start, end, kind: kind.0 as u32, flags: flags.0 as u32 });
+        tracking.done.borrow_mut().push(Collection { start, end, kind: kind.0, flags: flags.0 });
         if let Some(wakeup) = &*tracking.wakeup.borrow() {
             wakeup.waker().wake();
         }

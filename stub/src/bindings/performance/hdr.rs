@@ -229,7 +229,7 @@ impl Hdr {
 
     /// The skewness; 0 for fewer than three values.
     pub fn skewness(&self) -> f64 {
-        self.moment(3, 3).map_or(0.0, |(moment, variance)| moment / variance.sqrt().powi(3))
+        self.moment(3, 3).map_or(0.0, |(moment, variance)| moment / (variance * variance.sqrt()))
     }
 
     /// The excess kurtosis; 0 for fewer than four values.

@@ -266,9 +266,12 @@ enum Sampler {
     Rounds(Rounds),
 }
 
-/// Samplers by the histogram that they feed. They are not in a snapshot.
+/// A sampler and the histogram that it feeds.
+type Fed = (Arc<Mutex<Hdr>>, Rc<Sampler>);
+
+/// All samplers that run. They are not in a snapshot.
 #[derive(Default)]
-struct Samplers(RefCell<Vec<(Arc<Mutex<Hdr>>, Rc<Sampler>)>>);
+struct Samplers(RefCell<Vec<Fed>>);
 
 const RESOLUTION: &str = "resolution";
 

@@ -180,7 +180,8 @@ fn sleep<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
 
 fn parse_env<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
     let text = args.get(0).to_rust_string_lossy(scope);
-    let object = Object::new(scope);
+    let null = js::null(scope);
+    let object = Object::with_prototype_and_properties(scope, null, &[], &[]);
     for (name, value) in env_file::parse(&text) {
         let value = js::string(scope, &value);
         js::set(scope, object, &name, value);
