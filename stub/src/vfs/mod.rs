@@ -68,6 +68,11 @@ pub fn locate(path: &[u8]) -> Place {
     if !suspect(path) {
         return Place::Disk;
     }
+    // Most paths that lead inside are those of the index, letter for letter.
+    if let Some((path, node)) = std::str::from_utf8(path).ok().and_then(|path| Some((path, index()?.nodes.get(path)?)))
+    {
+        return Place::Inside(Inside { path: path.to_owned(), node: Ok(node) });
+    }
     let absolute: Cow<[u8]> = match path.first() {
         Some(b'/') => Cow::Borrowed(path),
         _ => {
