@@ -12,7 +12,7 @@ use crate::{binding, bootstrap, trace};
 ///
 /// An extensible snapshot would have scope descriptions moved to V8's read-only space, which turns the weak references
 /// that `eval` needs into strong ones, and V8 ends the process when it meets them.
-const FLAGS: &str = "--no-verify-snapshot-checksum --no-freeze-flags-after-init --rehash-snapshot \
+const FLAGS: &str = "--no-verify-snapshot-checksum --no-freeze-flags-after-init --no-rehash-snapshot \
                      --no-extensible-ro-snapshot \
                      --js-source-phase-imports --external-memory-max-reasonable-size=0";
 
@@ -108,9 +108,9 @@ fn fill(scope: &mut PinScope, program: &'static Program) -> Result<(), Failure> 
 }
 
 /// An isolate with the program in it, ready to run.
-pub fn restore(program: &'static Program, blob: Vec<u8>) -> (v8::OwnedIsolate, Rc<Realm>) {
+pub fn restore(program: &'static Program, blob: &'static [u8]) -> (v8::OwnedIsolate, Rc<Realm>) {
     let params = v8::CreateParams::default()
-        .snapshot_blob(v8::StartupData::from(&*Vec::leak(blob)))
+        .snapshot_blob(v8::StartupData::from(blob))
         .external_references(references(program).into());
     let mut isolate = v8::Isolate::new(params);
     trace::mark("the isolate is restored");

@@ -5,7 +5,8 @@ use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use kiln_payload::{Image, Seal, SectionId};
+use kiln_payload::{Image, Seal, Section, SectionId};
+use memmap2::Advice;
 
 use crate::library::Library;
 use crate::realm::{self, Program, Realm};
@@ -33,10 +34,10 @@ pub fn main() -> ! {
     trace::mark("the executable is verified");
     let code = match image.section(SectionId::Snapshot) {
         None => take_snapshot(image),
-        Some(section) => match section.decode() {
-            Ok(blob) => run(image, blob.into_owned()),
-            Err(damage) => {
-                eprintln!("{damage}");
+        Some(section) => match unpack(section) {
+            Ok(blob) => run(image, blob),
+            Err(message) => {
+                eprintln!("{message}");
                 DAMAGED
             }
         },
@@ -67,6 +68,25 @@ fn open_self() -> std::io::Result<File> {
         let name = unsafe { std::ffi::CStr::from_ptr(name) };
         File::open(std::ffi::OsStr::from_bytes(name.to_bytes()))
     })
+}
+
+/// The snapshot's blob, which V8 reads now and for each context that is made later.
+///
+/// To touch fresh memory page by page takes longer than to decompress into it, so the pages are asked for in large
+/// pieces.
+fn unpack(section: Section) -> Result<&'static [u8], String> {
+    const HUGE: usize = 2 << 20;
+    let length = section.plain_len as usize;
+    let map = memmap2::MmapMut::map_anon(length + HUGE).map_err(|error| format!("no memory for the program: {error}"))?;
+    let map = Box::leak(Box::new(map));
+    let start = map.as_ptr().align_offset(HUGE);
+    let huge = length / HUGE * HUGE;
+    // Either may be refused by an older kernel; it only makes the start slower.
+    let _ = map.advise_range(Advice::HugePage, start, huge);
+    let _ = map.advise_range(Advice::PopulateWrite, start + huge, length - huge);
+    let blob = &mut map[start..start + length];
+    section.decode_into(blob).map_err(|damage| damage.to_string())?;
+    Ok(blob)
 }
 
 fn program(image: Image) -> Result<&'static Program, String> {
@@ -106,7 +126,7 @@ fn take_snapshot(image: Image) -> i32 {
     }
 }
 
-fn run(image: Image, blob: Vec<u8>) -> i32 {
+fn run(image: Image, blob: &'static [u8]) -> i32 {
     let program = match program(image) {
         Ok(program) => program,
         Err(message) => {

@@ -4,6 +4,7 @@
 
 use v8::{Array, FunctionCallbackArguments, Local, Map, Object, PinScope, ReturnValue, Value};
 
+use crate::realm::Realm;
 use crate::{facts, js};
 
 crate::room! {
@@ -22,8 +23,17 @@ crate::room! {
 type Args<'s> = FunctionCallbackArguments<'s>;
 type Return<'s> = ReturnValue<'s, Value>;
 
+/// The slots of what the library asks for at every start.
+const VALUES: &str = "options.values";
+const EMBEDDER: &str = "options.embedder";
+
 fn setup<'s>(scope: &mut PinScope<'s, '_>, target: Local<'s, Object>) {
     facts::install(scope, "options", target);
+    let realm = Realm::current();
+    let values = make_values(scope);
+    realm.set_slot(scope, VALUES, values);
+    let embedder = make_embedder(scope);
+    realm.set_slot(scope, EMBEDDER, embedder);
 }
 
 /// The pairs at `path` of the facts.
@@ -44,13 +54,19 @@ fn without_prototype<'s>(scope: &mut PinScope<'s, '_>) -> Local<'s, Object> {
 }
 
 fn values<'s>(scope: &mut PinScope<'s, '_>, _: Args<'s>, mut rv: Return<'s>) {
+    if let Some(values) = Realm::current().slot(scope, VALUES) {
+        rv.set(values);
+    }
+}
+
+fn make_values<'s>(scope: &mut PinScope<'s, '_>) -> Local<'s, Object> {
     let values = without_prototype(scope);
     let undefined = js::undefined(scope);
     for (name, value) in pairs(scope, &["options", "values"]) {
         // JSON has no `undefined`, which is what options without a value are.
         values.set(scope, name, if value.is_null() { undefined } else { value });
     }
-    rv.set(values.into());
+    values
 }
 
 fn info<'s>(scope: &mut PinScope<'s, '_>, _: Args<'s>, mut rv: Return<'s>) {
@@ -70,6 +86,12 @@ fn flags<'s>(scope: &mut PinScope<'s, '_>, _: Args<'s>, mut rv: Return<'s>) {
 }
 
 fn embedder<'s>(scope: &mut PinScope<'s, '_>, _: Args<'s>, mut rv: Return<'s>) {
+    if let Some(options) = Realm::current().slot(scope, EMBEDDER) {
+        rv.set(options);
+    }
+}
+
+fn make_embedder<'s>(scope: &mut PinScope<'s, '_>) -> Local<'s, Object> {
     let options = Object::new(scope);
     if let Some(facts) = facts::object(scope, &["options", "embedder"])
         && let Some(names) = facts.get_own_property_names(scope, Default::default())
@@ -81,7 +103,7 @@ fn embedder<'s>(scope: &mut PinScope<'s, '_>, _: Args<'s>, mut rv: Return<'s>) {
             }
         }
     }
-    rv.set(options.into());
+    options
 }
 
 /// Only `--experimental-config-file` needs these.
