@@ -50,6 +50,8 @@ pub fn run<'s>(scope: &mut PinScope<'s, '_>) -> Option<()> {
     realm.set_slot(scope, PER_CONTEXT_EXPORTS, exports);
     realm.set_slot(scope, PRIMORDIALS, primordials);
     evaluate(scope, STAND_IN)?;
+    let global = scope.get_current_context().global(scope);
+    let v8_console = js::get(scope, global, "console")?;
     let private_symbols = util::private_symbols(scope);
     let symbols = symbols::all(scope);
     for id in PER_CONTEXT {
@@ -72,11 +74,29 @@ pub fn run<'s>(scope: &mut PinScope<'s, '_>) -> Option<()> {
     for id in SCRIPTS {
         call(scope, id, &arguments)?;
     }
+    add_console_methods(scope, v8_console)?;
     let env = process_methods::env_proxy(scope)?;
     js::set(scope, process, "env", env);
     evaluate(scope, TAKE_AWAY)?;
     let main = builtins::compile(scope, "internal/main/run_main_module")?;
     realm.set_slot(scope, MAIN, main);
+    Some(())
+}
+
+/// Gives Node's console the methods that only V8's has, such as `console.createTask`. They tell a debugger something
+/// and do nothing without one.
+fn add_console_methods<'s>(scope: &mut PinScope<'s, '_>, v8_console: Local<'s, Value>) -> Option<()> {
+    let v8_console: Local<Object> = v8_console.try_into().ok()?;
+    let global = scope.get_current_context().global(scope);
+    let console: Local<Object> = js::get(scope, global, "console")?.try_into().ok()?;
+    let names = v8_console.get_own_property_names(scope, Default::default())?;
+    for index in 0..names.length() {
+        let name = names.get_index(scope, index)?;
+        if !console.has(scope, name)? {
+            let method = v8_console.get(scope, name)?;
+            console.set(scope, name, method);
+        }
+    }
     Some(())
 }
 

@@ -72,10 +72,10 @@ pub fn bytes<'a>(value: v8::Local<'a, v8::Value>) -> Option<&'a [std::cell::Cell
     let (data, length) = if let Ok(view) = v8::Local::<v8::ArrayBufferView>::try_from(value) {
         (view.data().cast::<u8>(), view.byte_length())
     } else if let Ok(buffer) = v8::Local::<v8::ArrayBuffer>::try_from(value) {
-        (buffer.data()?.as_ptr().cast::<u8>(), buffer.byte_length())
+        (buffer.data().map_or(std::ptr::null_mut(), |data| data.as_ptr().cast::<u8>()), buffer.byte_length())
     } else if let Ok(buffer) = v8::Local::<v8::SharedArrayBuffer>::try_from(value) {
         let store = buffer.get_backing_store();
-        (store.data()?.as_ptr().cast::<u8>(), buffer.byte_length())
+        (store.data().map_or(std::ptr::null_mut(), |data| data.as_ptr().cast::<u8>()), buffer.byte_length())
     } else {
         return None;
     };

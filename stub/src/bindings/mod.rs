@@ -52,6 +52,7 @@ pub mod util;
 pub mod uv;
 pub mod v8;
 pub mod wasm_web_api;
+pub mod webstorage;
 pub mod worker;
 pub mod zlib;
 
@@ -111,6 +112,7 @@ pub static ROOMS: &[&Room] = &[
     &uv::ROOM,
     &v8::ROOM,
     &wasm_web_api::ROOM,
+    &webstorage::ROOM,
     &worker::ROOM,
     &zlib::ROOM,
 ];

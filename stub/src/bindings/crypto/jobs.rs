@@ -25,7 +25,7 @@ fn algorithm<'s>(scope: &mut PinScope<'s, '_>, name: Local<'s, Value>) -> Option
 
 fn random(length: usize) -> Result<Vec<u8>, String> {
     let mut bytes = vec![0; length];
-    system::random(&mut bytes).map_err(|errno| crate::uv::error_message(errno))?;
+    system::random(&mut bytes).map_err(crate::uv::error_message)?;
     Ok(bytes)
 }
 
@@ -41,11 +41,12 @@ pub fn random_bytes<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<
 pub fn secret_key<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
     let bits = number(scope, args.get(1)) as usize;
     let key = (2..args.length()).map(|index| Global::new(scope, args.get(index))).collect();
+    // Only Web Crypto, which says what the key is for, has keys that do not end on a byte.
+    let length = if args.length() > 2 { bits.div_ceil(8) } else { bits / 8 };
     let work: Work = Box::new(move || {
-        let mut bytes = random(bits.div_ceil(8))?;
-        // The last bits of a key that does not end on a byte are zero.
-        if let Some(last) = bytes.last_mut().filter(|_| bits % 8 != 0) {
-            *last &= 0xff << (8 - bits % 8);
+        let mut bytes = random(length)?;
+        if let Some(last) = bytes.last_mut().filter(|_| 8 * length > bits) {
+            *last &= 0xff << (8 * length - bits);
         }
         Ok(Product::Key(bytes))
     });
