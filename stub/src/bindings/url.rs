@@ -258,3 +258,25 @@ pub fn file_path(url: &Url) -> Result<String, NoFile> {
     }
     Ok(String::from_utf8_lossy(&path).into_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_urls_have_paths() {
+        let path = |url: &str| file_path(&Url::parse(url, None).unwrap());
+        assert_eq!(path("file:///a%20b/%C3%A9.js?q#h"), Ok("/a b/é.js".to_owned()));
+        assert_eq!(path("file:///100%"), Ok("/100%".to_owned()));
+        assert_eq!(path("file:///a%2fb"), Err(NoFile::Path));
+        assert_eq!(path("file://host/a"), Err(NoFile::Host));
+        assert_eq!(path("https://host/a"), Err(NoFile::Scheme));
+    }
+
+    #[test]
+    fn hosts_are_checked() {
+        assert_eq!(host("español.com"), "xn--espaol-zwa.com");
+        assert_eq!(host("a b"), "");
+        assert_eq!(host("example.com:80"), "");
+    }
+}

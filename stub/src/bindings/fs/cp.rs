@@ -475,3 +475,24 @@ fn is_inside(folder: &[u8], path: &[u8]) -> bool {
     let (folder, path) = (absolute(folder, b""), absolute(path, b""));
     path.strip_prefix(&folder[..]).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/") || folder == b"/")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_what_is_inside() {
+        assert!(is_inside(b"/a", b"/a/b"));
+        assert!(is_inside(b"/a/", b"/a"));
+        assert!(is_inside(b"/", b"/a"));
+        assert!(!is_inside(b"/a", b"/ab"));
+        assert!(!is_inside(b"/a/b", b"/a"));
+    }
+
+    #[test]
+    fn knows_parents() {
+        assert_eq!(parent(b"/a/b"), b"/a");
+        assert_eq!(parent(b"/a"), b"/");
+        assert_eq!(parent(b"a"), b"");
+    }
+}

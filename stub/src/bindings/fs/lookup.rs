@@ -109,3 +109,15 @@ pub fn resolve(base: &str, path: &str) -> String {
     }
     format!("/{}", parts.join("/"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::resolve;
+
+    #[test]
+    fn resolves_as_path_resolve_does() {
+        assert_eq!(resolve("/a/b", "./index"), "/a/b/index");
+        assert_eq!(resolve("/a/b/", "../c//d/."), "/a/c/d");
+        assert_eq!(resolve("/a", "/b/../.."), "/");
+    }
+}

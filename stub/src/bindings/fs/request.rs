@@ -127,8 +127,8 @@ pub fn dispatch<'s>(
     if trap::spring(scope, task.name()) {
         return;
     }
-    let symbol = promise_symbol(scope);
-    let waiter = if request.strict_equals(symbol.into()) {
+    // There is only one symbol that the library passes: `kUsePromises`.
+    let waiter = if request.is_symbol() {
         let Some(object) = binding::construct(scope, "FSReqPromise", &[]) else { return };
         let Some(resolver) = v8::PromiseResolver::new(scope) else { return };
         let promise = resolver.get_promise(scope);
