@@ -21,6 +21,7 @@ pub mod source;
 pub mod start;
 pub mod text;
 pub mod trace;
+pub mod train;
 pub mod trap;
 pub mod uv;
 pub mod vfs;

@@ -1,7 +1,9 @@
 //! Node's own JavaScript library, packed into the stub by `build.rs`.
 
+use std::sync::OnceLock;
 
 use crate::source::Source;
+use crate::train::Caches;
 
 /// One built-in module as it is packed.
 struct Entry {
@@ -36,6 +38,7 @@ pub fn position(id: &str) -> Option<usize> {
 /// What a snapshot holds of a module mostly has no need of its text any more.
 pub struct Library {
     sources: &'static [Source],
+    caches: OnceLock<Caches>,
 }
 
 impl Library {
@@ -45,12 +48,22 @@ impl Library {
             let length = entry.length >> usize::from(entry.wide);
             Source::lazy(length, entry.wide, Box::new(|| unpack(entry)))
         });
-        Library { sources: Vec::leak(sources.collect()) }
+        Library { sources: Vec::leak(sources.collect()), caches: OnceLock::new() }
     }
 
     /// The source of the module at `position`.
     pub fn source(&self, position: usize) -> &'static Source {
         &self.sources[position]
+    }
+
+    /// Has modules compiled from these code caches from now on.
+    pub fn set_caches(&self, caches: Caches) {
+        let _ = self.caches.set(caches);
+    }
+
+    /// The code cache of the module at `position`.
+    pub fn cache(&self, position: usize) -> Option<&[u8]> {
+        self.caches.get()?.get(&position).map(Vec::as_slice)
     }
 
     /// What the table of external references holds for each module, in the order of [`ids`].

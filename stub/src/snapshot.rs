@@ -6,7 +6,7 @@ use v8::PinScope;
 
 use crate::bindings::{self, contextify, errors, module_wrap, task_queue};
 use crate::realm::{Program, Realm};
-use crate::{binding, bootstrap, trace};
+use crate::{binding, bootstrap, trace, train};
 
 /// V8 flags of every isolate. They are the same when a snapshot is taken and when it is restored.
 ///
@@ -45,6 +45,7 @@ fn references(program: &'static Program) -> Vec<v8::ExternalReference> {
 
 /// Sets up Node's library and the program's modules, compiled and not evaluated, and takes a snapshot of it.
 pub fn take(program: &'static Program) -> Result<Vec<u8>, Failure> {
+    program.library.set_caches(train::rehearse(program));
     let references = references(program);
     let mut isolate = v8::Isolate::snapshot_creator(Some(references.into()), None);
     prepare(&mut isolate, true);
@@ -131,7 +132,7 @@ pub fn restore(program: &'static Program, blob: &'static [u8]) -> (v8::OwnedIsol
 }
 
 /// What every isolate needs and no snapshot keeps.
-fn prepare(isolate: &mut v8::Isolate, building: bool) {
+pub(crate) fn prepare(isolate: &mut v8::Isolate, building: bool) {
     isolate.set_microtasks_policy(v8::MicrotasksPolicy::Explicit);
     isolate.set_capture_stack_trace_for_uncaught_exceptions(true, 10);
     isolate.set_promise_reject_callback(task_queue::on_promise_reject);

@@ -77,7 +77,8 @@ fn open_self() -> std::io::Result<File> {
 fn unpack(section: Section) -> Result<&'static [u8], String> {
     const HUGE: usize = 2 << 20;
     let length = section.plain_len as usize;
-    let map = memmap2::MmapMut::map_anon(length + HUGE).map_err(|error| format!("no memory for the program: {error}"))?;
+    let map =
+        memmap2::MmapMut::map_anon(length + HUGE).map_err(|error| format!("no memory for the program: {error}"))?;
     let map = Box::leak(Box::new(map));
     let start = map.as_ptr().align_offset(HUGE);
     let huge = length / HUGE * HUGE;

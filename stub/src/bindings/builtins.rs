@@ -3,7 +3,7 @@
 use v8::{FunctionCallbackArguments, Local, Object, PinScope, ReturnValue, Value, script_compiler};
 
 use crate::realm::Realm;
-use crate::{errors, facts, js, library};
+use crate::{errors, facts, js, library, train};
 
 crate::room! {
     name: "builtins",
@@ -53,16 +53,22 @@ pub fn compile<'s>(scope: &mut PinScope<'s, '_>, id: &str) -> Option<Local<'s, v
     let source = Realm::current().program.library.source(position).string(scope);
     let resource = js::string(scope, &format!("node:{id}"));
     let origin = v8::ScriptOrigin::new(scope, resource.into(), 0, 0, true, -1, None, false, false, false, None);
-    let mut source = script_compiler::Source::new(source, Some(&origin));
+    let program = Realm::current().program;
+    let (mut source, options) = match program.library.cache(position) {
+        Some(cache) => {
+            let cache = script_compiler::CachedData::new(cache);
+            let source = script_compiler::Source::new_with_cached_data(source, Some(&origin), cache);
+            (source, script_compiler::CompileOptions::ConsumeCodeCache)
+        }
+        None => {
+            (script_compiler::Source::new(source, Some(&origin)), script_compiler::CompileOptions::NoCompileOptions)
+        }
+    };
     let parameters: Vec<_> = parameters(id).iter().map(|name| js::name(scope, name)).collect();
-    script_compiler::compile_function(
-        scope,
-        &mut source,
-        &parameters,
-        &[],
-        script_compiler::CompileOptions::NoCompileOptions,
-        script_compiler::NoCacheReason::NoReason,
-    )
+    let reason = script_compiler::NoCacheReason::NoReason;
+    let function = script_compiler::compile_function(scope, &mut source, &parameters, &[], options, reason)?;
+    train::note(scope, position, function);
+    Some(function)
 }
 
 type Args<'s> = FunctionCallbackArguments<'s>;
