@@ -29,6 +29,11 @@ pub fn find(name: &str) -> Option<&'static Algorithm> {
     NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, algorithm)| *algorithm)
 }
 
+/// The function of the name that [`names`] gives at that place.
+pub fn at(place: usize) -> Option<&'static Algorithm> {
+    NAMES.get(place).map(|(_, algorithm)| *algorithm)
+}
+
 /// All names.
 pub fn names() -> impl Iterator<Item = &'static str> {
     NAMES.iter().map(|(name, _)| *name)

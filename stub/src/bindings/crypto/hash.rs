@@ -34,7 +34,20 @@ impl Hash {
     }
 }
 
-/// `new Hash(algorithm or Hash, outputLength, …)`; what follows is a cache of names that Kiln does not need.
+/// The function called `name`, or the one with the number that `getCachedAliases` has given to its name.
+fn algorithm<'s>(
+    scope: &mut PinScope<'s, '_>,
+    name: Local<'s, Value>,
+    number: Local<'s, Value>,
+) -> Option<&'static Algorithm> {
+    let place = number.int32_value(scope).and_then(|number| usize::try_from(number).ok());
+    match place {
+        Some(place) => algorithms::at(place),
+        None => algorithms::find(&name.to_rust_string_lossy(scope)),
+    }
+}
+
+/// `new Hash(algorithm or Hash, outputLength, number, cache, functionName, customization)`
 pub fn new<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
     let original: Option<Local<Object>> = args.get(0).try_into().ok();
     let original = original.and_then(|object| wrap::get::<Hash>(scope, object));
@@ -44,10 +57,9 @@ pub fn new<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
             State::Done(_) => return unsupported(scope, "Digest method not supported"),
         },
         None => {
-            let name = args.get(0).to_rust_string_lossy(scope);
             // A function name or a customization (arguments 4 and 5) asks for cSHAKE.
             let customized = !args.get(4).is_undefined() || !args.get(5).is_undefined();
-            match algorithms::find(&name).filter(|_| !customized) {
+            match algorithm(scope, args.get(0), args.get(2)).filter(|_| !customized) {
                 Some(algorithm) => ((algorithm.start)(), algorithm),
                 None => return unsupported(scope, "Digest method not supported"),
             }
@@ -126,13 +138,14 @@ fn output<'s>(scope: &mut PinScope<'s, '_>, bytes: &[u8], encoding: Local<'s, Va
 
 /// `oneShotDigest(algorithm, id, cache, input, encoding, encodingNumber, outputLength[, functionName, customization])`
 pub fn one_shot<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
-    let name = args.get(0).to_rust_string_lossy(scope);
     let customized = !args.get(7).is_undefined() || !args.get(8).is_undefined();
-    let Some(algorithm) = algorithms::find(&name).filter(|_| !customized) else {
+    let Some(algorithm) = algorithm(scope, args.get(0), args.get(1)).filter(|_| !customized) else {
+        let name = args.get(0).to_rust_string_lossy(scope);
         return unsupported(scope, &format!("Digest method {name} is not supported"));
     };
     let length = match args.get(6).uint32_value(scope).filter(|_| args.get(6).is_number()) {
         Some(length) if length as usize != algorithm.size && !algorithm.extendable => {
+            let name = args.get(0).to_rust_string_lossy(scope);
             let message = format!("Output length {length} is invalid for {name}, which does not support XOF");
             return unsupported(scope, &message);
         }
