@@ -15,27 +15,31 @@ pub fn encode(bytes: &[u8], url: bool) -> Vec<u8> {
     out
 }
 
-/// Decodes as many bytes as fit. Both alphabets are taken, what belongs to neither is skipped, and `=` ends it.
-pub fn decode(digits: Units, target: &mut [u8]) -> usize {
+/// Decodes as many bytes as fit. Both alphabets are taken, what belongs to neither is skipped, and `=` ends it. `url`
+/// tells which alphabet to try first.
+pub fn decode(digits: Units, target: &mut [u8], url: bool) -> usize {
     match digits {
         Units::Narrow(digits) => {
-            decode_fast(digits, target).unwrap_or_else(|| decode_slowly(digits.iter().copied(), target))
+            let mut alphabets = [Base64Options::Default, Base64Options::Url];
+            if url {
+                alphabets.reverse();
+            }
+            let decoded = alphabets.into_iter().find_map(|alphabet| decode_fast(digits, target, alphabet));
+            decoded.unwrap_or_else(|| decode_slowly(digits.iter().copied(), target))
         }
         // Node looks at the low byte of each code unit only.
         Units::Wide(units) => decode_slowly(units.iter().map(|&unit| unit as u8), target),
     }
 }
 
-/// Decodes what has no flaws; `None` for the rest, and where the target is too small.
-fn decode_fast(digits: &[u8], target: &mut [u8]) -> Option<usize> {
+/// Decodes what has no flaws in one alphabet; `None` for the rest, and where the target is too small.
+fn decode_fast(digits: &[u8], target: &mut [u8], alphabet: Base64Options) -> Option<usize> {
     let most = simdutf::maximal_binary_length_from_base64(digits);
     if most > target.len() {
         return None;
     }
-    let url = digits.iter().any(|digit| matches!(digit, b'-' | b'_'));
-    let options = if url { Base64Options::Url } else { Base64Options::Default };
     // SAFETY: the target has room for the most that simdutf says it can write.
-    let result = unsafe { simdutf::base64_to_binary(digits, target, options, LastChunkHandling::Loose) };
+    let result = unsafe { simdutf::base64_to_binary(digits, target, alphabet, LastChunkHandling::Loose) };
     (result.error == ErrorCode::Success).then_some(result.count)
 }
 

@@ -2,12 +2,23 @@
 
 use super::Units;
 
+/// The digits of each byte.
+const DIGITS: [[u8; 2]; 256] = {
+    let digits = b"0123456789abcdef";
+    let mut table = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = [digits[byte >> 4], digits[byte & 15]];
+        byte += 1;
+    }
+    table
+};
+
 /// Two lower-case digits for each byte.
 pub fn encode(bytes: &[u8]) -> Vec<u8> {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut out = Vec::with_capacity(2 * bytes.len());
-    for &byte in bytes {
-        out.extend_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+    let mut out = vec![0; 2 * bytes.len()];
+    for (pair, &byte) in out.as_chunks_mut().0.iter_mut().zip(bytes) {
+        *pair = DIGITS[usize::from(byte)];
     }
     out
 }
@@ -24,13 +35,27 @@ pub fn decode(digits: Units, target: &mut [u8]) -> usize {
 fn decode_bytes(mut digits: impl Iterator<Item = u8>, target: &mut [u8]) -> usize {
     let mut length = 0;
     for byte in target {
-        let (Some(high), Some(low)) = (digits.next().and_then(value), digits.next().and_then(value)) else { break };
+        let (Some(high), Some(low)) = (digits.next(), digits.next()) else { break };
+        let (high, low) = (VALUES[usize::from(high)], VALUES[usize::from(low)]);
+        // No digit has a value over 15.
+        if high | low > 15 {
+            break;
+        }
         *byte = high << 4 | low;
         length += 1;
     }
     length
 }
 
-fn value(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).map(|value| value as u8)
-}
+/// The value of each digit; 255 for what is none.
+const VALUES: [u8; 256] = {
+    let mut table = [255; 256];
+    let mut value = 0;
+    while value < 16 {
+        let [_, digit] = DIGITS[value];
+        table[digit as usize] = value as u8;
+        table[digit.to_ascii_uppercase() as usize] = value as u8;
+        value += 1;
+    }
+    table
+};

@@ -10,7 +10,7 @@ use v8::{ArrayBuffer, FunctionCallbackArguments, Local, Object, PinScope, Return
 
 use crate::errors::{self, Kind};
 use crate::realm::Realm;
-use crate::{facts, js};
+use crate::{facts, text};
 
 crate::room! {
     name: "buffer",
@@ -91,11 +91,11 @@ pub fn over<'s>(
 
 /// The bytes of a view; throws when `value` is none.
 fn view<'s>(scope: &mut PinScope<'s, '_>, value: Local<'s, Value>) -> Option<&'s [Cell<u8>]> {
-    if value.is_array_buffer_view() {
-        return js::bytes(value);
+    let bytes = text::view(value);
+    if bytes.is_none() {
+        throw_not_a_buffer(scope);
     }
-    throw_not_a_buffer(scope);
-    None
+    bytes
 }
 
 fn throw_not_a_buffer(scope: &mut PinScope) {

@@ -7,6 +7,7 @@ use v8::{Local, Object, PinScope};
 use super::args::integer;
 use super::output::Product;
 use super::request::{Args, Failed, Return, Task, end, enter, settle_promise, start};
+use crate::bindings::messaging::{Parcel, TRANSFERABLE, Traveller};
 use crate::bindings::{async_wrap, timers};
 use crate::errors::{Kind, with_code};
 use crate::realm::{self, Realm};
@@ -32,6 +33,41 @@ struct Leak {
 
 #[derive(Default)]
 struct Leaks(RefCell<Vec<Leak>>);
+
+/// How handles travel between realms: the descriptor moves over.
+pub const TRAVELLER: Traveller = Traveller {
+    mode: |scope, object| {
+        let handle = wrap::get::<FileHandle>(scope, object)?;
+        let open = handle.fd.get() >= 0 && !handle.closing.get();
+        Some(if open { TRANSFERABLE } else { 0 })
+    },
+    pack: |scope, object, _| {
+        let handle = wrap::get::<FileHandle>(scope, object)?;
+        Some(Box::new(Packed { fd: handle.fd.replace(-1), path: handle.path.borrow().clone() }))
+    },
+};
+
+/// A descriptor on its way. If it gets nowhere, it is closed.
+struct Packed {
+    fd: i32,
+    path: String,
+}
+
+impl Parcel for Packed {
+    fn unpack<'s>(mut self: Box<Self>, scope: &mut PinScope<'s, '_>) -> Option<Local<'s, Object>> {
+        let fd = std::mem::replace(&mut self.fd, -1);
+        create(scope, fd, std::mem::take(&mut self.path))
+    }
+}
+
+impl Drop for Packed {
+    fn drop(&mut self) {
+        if self.fd >= 0 {
+            // Nobody is there to hear of a failure.
+            let _ = vfs::run(Call::Close(self.fd));
+        }
+    }
+}
 
 impl Drop for FileHandle {
     fn drop(&mut self) {

@@ -22,6 +22,8 @@ use v8::{Local, Object, PinScope};
 
 use crate::{facts, js, vfs};
 
+pub use file_handle::TRAVELLER;
+
 crate::room! {
     name: "fs",
     functions: {

@@ -83,7 +83,10 @@ pub fn create<'s>(scope: &mut PinScope<'s, '_>, end: Arc<End>) -> Option<Local<'
         }
     });
     wrap::attach(scope, object, port.clone());
+    // In Node there is no handle yet while the `init` hooks run.
+    port.wakeup.set_ref(false);
     async_wrap::init_object(scope, object, "MESSAGEPORT");
+    port.wakeup.set_ref(true);
     wrap::keep_alive(scope, object, true);
     let symbol = symbols::symbol(scope, "oninit");
     if let Ok(oninit) = Local::<Function>::try_from(object.get(scope, symbol.into())?) {
@@ -301,8 +304,13 @@ fn throw_no_port(scope: &mut PinScope) {
 
 /// `moveMessagePortToContext(port, context)`
 pub fn move_to_context<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
-    if argument(scope, &args).is_none() {
+    let Some(port) = argument(scope, &args) else {
         throw_no_port(scope);
+        return;
+    };
+    if port.open_end().is_none() {
+        let message = "Cannot send data on closed MessagePort";
+        errors::throw_code(scope, Kind::Error, "ERR_CLOSED_MESSAGE_PORT", message);
         return;
     }
     errors::throw_code(scope, Kind::TypeError, "ERR_INVALID_ARG_TYPE", "Invalid context argument");
@@ -332,7 +340,7 @@ pub fn unref<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
 /// `port.hasRef()`: undefined for a closed port.
 pub fn has_ref<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
     match port_of(scope, args.this()) {
-        Some(port) if port.wakeup.is_closing() => (),
+        Some(port) if port.object.borrow().is_none() => (),
         Some(port) => rv.set_bool(port.wakeup.has_ref()),
         None => throw_illegal_invocation(scope),
     }

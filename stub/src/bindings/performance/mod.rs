@@ -140,9 +140,10 @@ pub fn start_clock(scope: &PinScope) {
     let clock = clock.as_nanos() as f64 - (now - origin);
     milestones[milestone::TIME_ORIGIN_TIMESTAMP].set((clock / 1e3).floor());
     milestones[milestone::TIME_ORIGIN].set(origin);
-    for index in [milestone::ENVIRONMENT, milestone::NODE_START, milestone::V8_START] {
-        milestones[index].set(now);
-    }
+    milestones[milestone::NODE_START].set(origin);
+    // Each of them comes after the other, if not by much.
+    mark(scope, milestone::V8_START);
+    mark(scope, milestone::ENVIRONMENT);
     for index in [milestone::LOOP_START, milestone::LOOP_EXIT, milestone::BOOTSTRAP_COMPLETE] {
         milestones[index].set(-1.0);
     }
