@@ -41,7 +41,7 @@ fn build() -> PathBuf {
         .arg(&target_dir)
         // V8 comes with a C++ library of its own, the other C++ dependencies use the system's. Where the two are linked
         // into one static executable, both define the functions that the language itself needs; either will do.
-        .args(["--", "-Clink-arg=-Wl,--allow-multiple-definition,--icf=all"])
+        .args(["--", "-Clink-arg=-Wl,--allow-multiple-definition,--icf=all,--no-eh-frame-hdr"])
         .env("CARGO_ENCODED_RUSTFLAGS", "-Ctarget-feature=+crt-static\x1f-Crelocation-model=static");
     // What the outer cargo, or clippy, meant for this package alone.
     for (name, _) in env::vars_os() {

@@ -38,7 +38,8 @@ replaceIn('internal/modules/cjs/loader',
 replaceIn('internal/modules/esm/loader',
   /(return onImport\.tracePromise\()(async \(\) => \{.*?\n {4}\})(?=, \{\n)/s, '$1((it) => it)($2)');
 
-// Comments are a quarter of what the stub would carry. All code stays at its line and column.
+// Comments on lines of their own are a quarter of what the stub would carry. All code stays at its line and column, and
+// the lines that errors show stay as they are.
 const acorn = require('internal/deps/acorn/acorn/dist/acorn');
 function withoutComments(source) {
   const comments = [];
@@ -51,12 +52,11 @@ function withoutComments(source) {
   }
   let result = '';
   let position = 0;
-  for (const { type, start, end } of comments) {
-    const code = source.slice(position, start);
-    const endsLine = type === 'Line' || /^[ \t]*(\n|$)/.test(source.slice(end, end + 200));
-    const comment = source.slice(start, end);
-    result += endsLine ? code.replace(/[ \t]+$/, '') : code;
-    result += endsLine ? comment.replace(/[^\n]/g, '') : comment.replace(/[^\n]/g, ' ');
+  for (const { start, end } of comments) {
+    const before = source.slice(source.lastIndexOf('\n', start - 1) + 1, start);
+    const after = source.slice(end, (source.indexOf('\n', end) + 1 || source.length + 1) - 1);
+    if (before.trim() !== '' || after.trim() !== '') continue;
+    result += source.slice(position, start - before.length) + source.slice(start, end).replace(/[^\n]/g, '');
     position = end;
   }
   return result + source.slice(position);

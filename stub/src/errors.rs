@@ -76,7 +76,12 @@ pub fn uv_exception<'s>(scope: &mut v8::PinScope<'s, '_>, failure: Failure) -> v
     if let Ok(object) = v8::Local::<v8::Object>::try_from(error) {
         let errno = js::integer(scope, failure.errno);
         js::set(scope, object, "errno", errno);
-        let texts = [("code", Some(code.as_str())), ("syscall", Some(failure.syscall)), ("path", failure.path), ("dest", failure.dest)];
+        let texts = [
+            ("code", Some(code.as_str())),
+            ("syscall", Some(failure.syscall)),
+            ("path", failure.path),
+            ("dest", failure.dest),
+        ];
         for (key, text) in texts {
             if let Some(text) = text {
                 let text = js::string(scope, text);

@@ -4,7 +4,6 @@
 use crate::realm::Realm;
 use crate::{js, library};
 
-
 /// The facts as one JavaScript object, parsed when first asked for.
 fn all<'s>(scope: &mut v8::PinScope<'s, '_>) -> Option<v8::Local<'s, v8::Object>> {
     let realm = Realm::current();

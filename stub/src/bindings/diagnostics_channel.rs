@@ -22,7 +22,11 @@ fn setup<'s>(scope: &mut PinScope<'s, '_>, target: Local<'s, Object>) {
 }
 
 /// Keeps the function that gives a native channel its JavaScript side.
-fn link_native_channel<'s>(scope: &mut PinScope<'s, '_>, args: FunctionCallbackArguments<'s>, _: ReturnValue<'s, Value>) {
+fn link_native_channel<'s>(
+    scope: &mut PinScope<'s, '_>,
+    args: FunctionCallbackArguments<'s>,
+    _: ReturnValue<'s, Value>,
+) {
     Realm::current().set_slot(scope, "diagnostics_channel.link", args.get(0));
 }
 

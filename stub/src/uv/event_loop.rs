@@ -52,7 +52,6 @@ pub fn hrtime() -> u64 {
     unsafe { sys::uv_hrtime() }
 }
 
-
 /// Whether anything keeps the loop running.
 pub fn alive() -> bool {
     // SAFETY: as in `run`.
