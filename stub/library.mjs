@@ -3,6 +3,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
+import util from 'node:util';
 import { createRequire } from 'node:module';
 
 const require = createRequire(import.meta.url);
@@ -33,6 +34,9 @@ function replaceIn(id, pattern, replacement) {
   if (changed === sources[id]) throw new Error(`${id} is not as expected: ${pattern}`);
   sources[id] = changed;
 }
+// What Node's own snapshot holds because any program may want it: Kiln's holds what this program reaches.
+replaceIn('internal/bootstrap/switches/is_main_thread',
+  /if \(isBuildingSnapshot\(\)\) \{(?=\n {2}\/\/ Preloaded so that they are part of the snapshot)/, 'if (false) {');
 replaceIn('internal/modules/cjs/loader',
   /(Module\._extensions\['\.\w+'\] = )(function\(module, filename\) \{.*?\n\})(?=;\n)/gs, '$1($2)');
 replaceIn('internal/modules/esm/loader',
@@ -119,7 +123,8 @@ const classes = Object.fromEntries(names.map((name) => [name, shapes(internalBin
 const options = internalBinding('options');
 const info = options.getCLIOptionsInfo();
 const values = options.getCLIOptionsValues();
-const plain = (map) => (map instanceof Map ? [...map] : Object.entries(map));
+// These maps have a prototype of the library's own.
+const plain = (map) => (util.types.isMap(map) ? [...Map.prototype.entries.call(map)] : Object.entries(map));
 const withoutOurs = (entries) => entries.map(([name, value]) =>
   [name, name === '--expose-internals' || name === '--warnings' ? name === '--warnings' : value]);
 
@@ -131,7 +136,6 @@ const facts = {
   config,
   options: {
     values: withoutOurs(plain(values)),
-    valuesIsMap: values instanceof Map,
     info: plain(info.options),
     aliases: plain(info.aliases),
     embedder: { ...options.getEmbedderOptions() },

@@ -73,12 +73,22 @@ fn info<'s>(scope: &mut PinScope<'s, '_>, _: Args<'s>, mut rv: Return<'s>) {
     let info = Object::new(scope);
     for (key, path) in [("options", ["options", "info"]), ("aliases", ["options", "aliases"])] {
         let map = Map::new(scope);
+        if let Some(prototype) = safe_map_prototype(scope) {
+            map.set_prototype(scope, prototype);
+        }
         for (name, value) in pairs(scope, &path) {
             map.set(scope, name, value);
         }
         js::set(scope, info, key, map);
     }
     rv.set(info.into());
+}
+
+/// What maps have that programs can't tamper with.
+fn safe_map_prototype<'s>(scope: &mut PinScope<'s, '_>) -> Option<Local<'s, Value>> {
+    let primordials = Realm::current().object(scope, crate::bootstrap::PRIMORDIALS)?;
+    let class: Local<Object> = js::get(scope, primordials, "SafeMap")?.try_into().ok()?;
+    js::get(scope, class, "prototype")
 }
 
 fn flags<'s>(scope: &mut PinScope<'s, '_>, _: Args<'s>, mut rv: Return<'s>) {

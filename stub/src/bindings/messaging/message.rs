@@ -12,7 +12,7 @@ use v8::{
 use super::channel::End;
 use super::memory::Memory;
 use super::{CREATE_OBJECT, port, throw_data_clone_error};
-use crate::bindings::{blob, fs, performance, symbols, util};
+use crate::bindings::{blob, fs, performance, process_methods, symbols, util};
 use crate::realm::Realm;
 use crate::{js, wrap};
 
@@ -373,6 +373,12 @@ impl ValueSerializerImpl for Delegate {
         object: Local<'s, Object>,
         serializer: &dyn ValueSerializerHelper,
     ) -> Option<bool> {
+        if process_methods::is_env(scope, object) {
+            let copy = copy_properties(scope, object)?;
+            serializer.write_uint32(PLAIN_OBJECT);
+            let context = scope.get_current_context();
+            return serializer.write_value(context, copy.into());
+        }
         let mode = mode(scope, object).unwrap_or_default();
         if mode == 0 {
             throw_data_clone_error(scope, "Cannot clone object of unsupported type.");
@@ -420,6 +426,21 @@ impl ValueSerializerImpl for Delegate {
     }
 }
 
+/// Stands in the place of a native object's index: what follows is a value like any other.
+const PLAIN_OBJECT: u32 = u32::MAX;
+
+/// A plain object with the properties of `object`.
+fn copy_properties<'s>(scope: &mut PinScope<'s, '_>, object: Local<'s, Object>) -> Option<Local<'s, Object>> {
+    let copy = Object::new(scope);
+    let names = object.get_own_property_names(scope, Default::default())?;
+    for index in 0..names.length() {
+        let name = names.get_index(scope, index)?;
+        let value = object.get(scope, name)?;
+        copy.set(scope, name, value);
+    }
+    Some(copy)
+}
+
 /// What came along with a message.
 struct Arrived<'a> {
     shared: Vec<Global<SharedArrayBuffer>>,
@@ -436,6 +457,10 @@ impl ValueDeserializerImpl for Arrived<'_> {
         let mut index = 0;
         if !deserializer.read_uint32(&mut index) {
             return None;
+        }
+        if index == PLAIN_OBJECT {
+            let context = scope.get_current_context();
+            return deserializer.read_value(context)?.try_into().ok();
         }
         self.objects.get(index as usize).map(|object| Local::new(scope, object))
     }
