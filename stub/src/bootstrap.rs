@@ -100,16 +100,21 @@ fn add_console_methods<'s>(scope: &mut PinScope<'s, '_>, v8_console: Local<'s, V
     Some(())
 }
 
-/// What `process.stdout` and `process.stderr` load, be they files, pipes or terminals.
-const STANDARD_STREAMS: &[&str] = &["internal/fs/sync_write_stream", "tty", "net"];
+/// What every start loads, and what `process.stdout` and `process.stderr` do, be they files, pipes or terminals.
+const EVERY_START: &[&str] = &["internal/modules/esm/get_format", "internal/fs/sync_write_stream", "tty", "net"];
 
-/// Evaluates built-in modules that the program will ask for: those of the standard streams, and `reached`, which are
-/// specifiers such as `node:fs`. One that touches the world stays for run time.
-pub fn preload<'s>(scope: &mut PinScope<'s, '_>, reached: impl Iterator<Item = &'static str>) {
+/// What loads ES modules.
+const ES_MODULES: &[&str] =
+    &["internal/modules/esm/loader", "internal/modules/esm/translators", "internal/encoding", "url"];
+
+/// Evaluates built-in modules that the program will ask for: those of every start, of ES modules if it `has_es_modules`,
+/// and `reached`, which are specifiers such as `node:fs`. One that touches the world stays for run time.
+pub fn preload<'s>(scope: &mut PinScope<'s, '_>, has_es_modules: bool, reached: impl Iterator<Item = &'static str>) {
     let Some(require) = Realm::current().function(scope, builtins::REQUIRE) else { return };
     let ids = reached.filter_map(|specifier| specifier.strip_prefix("node:"));
     let ids: BTreeSet<&str> = ids.filter(|id| library::position(id).is_some()).collect();
-    for id in STANDARD_STREAMS.iter().copied().chain(ids) {
+    let es_modules = ES_MODULES.iter().filter(|_| has_es_modules);
+    for id in EVERY_START.iter().chain(es_modules).copied().chain(ids) {
         let id = js::string(scope, id);
         let undefined = js::undefined(scope);
         trap::arm(true);

@@ -16,6 +16,10 @@ const FLAGS: &str = "--no-verify-snapshot-checksum --no-freeze-flags-after-init 
                      --no-extensible-ro-snapshot \
                      --js-source-phase-imports --external-memory-max-reasonable-size=0";
 
+/// More flags while a snapshot is taken, so that one program always gives the same bytes: the hashes of strings and
+/// objects come from a fixed seed, and no other thread takes part.
+const REPRODUCIBLE: &str = "--random-seed=1 --hash-seed=1 --predictable --single-threaded";
+
 /// The main context's index in the snapshot, beside the default context.
 const MAIN_CONTEXT: usize = 0;
 
@@ -23,8 +27,11 @@ const MAIN_CONTEXT: usize = 0;
 pub type Failure = String;
 
 /// Starts V8. Once for each process.
-pub fn initialize_v8() {
+pub fn initialize_v8(building: bool) {
     v8::V8::set_flags_from_string(FLAGS);
+    if building {
+        v8::V8::set_flags_from_string(REPRODUCIBLE);
+    }
     if v8::icu::set_common_data_78(deno_core_icudata::ICU_DATA).is_err() {
         eprintln!("kiln: ICU does not take its data");
     }
@@ -95,7 +102,12 @@ fn fill(scope: &mut PinScope, program: &'static Program) -> Result<(), Failure> 
     }
     let index = program.image.index().map_err(|damage| damage.to_string())?;
     let targets = index.modules.iter().flat_map(|module| module.requires.values().chain(module.imports.values()));
-    bootstrap::preload(caught, targets.map(|target| target.as_str()));
+    // One `import()` is enough to want what loads them.
+    let has_es_modules = index
+        .modules
+        .iter()
+        .any(|module| !module.imports.is_empty() || matches!(module.format, kiln_payload::ArchivedFormat::Module));
+    bootstrap::preload(caught, has_es_modules, targets.map(|target| target.as_str()));
     for (module, source) in index.modules.iter().zip(&program.sources) {
         match module.format {
             kiln_payload::ArchivedFormat::CommonJs => contextify::precompile(caught, &module.path, source),

@@ -77,14 +77,15 @@ fn open_self() -> std::io::Result<File> {
 fn unpack(section: Section) -> Result<&'static [u8], String> {
     const HUGE: usize = 2 << 20;
     let length = section.plain_len as usize;
-    let map =
-        memmap2::MmapMut::map_anon(length + HUGE).map_err(|error| format!("no memory for the program: {error}"))?;
+    let map = memmap2::MmapMut::map_anon(length.next_multiple_of(HUGE) + HUGE)
+        .map_err(|error| format!("no memory for the program: {error}"))?;
     let map = Box::leak(Box::new(map));
     let start = map.as_ptr().align_offset(HUGE);
-    let huge = length / HUGE * HUGE;
+    // A page that would stay empty for the most part costs more memory than it saves time.
+    let huge = (length + HUGE / 4) / HUGE * HUGE;
     // Either may be refused by an older kernel; it only makes the start slower.
     let _ = map.advise_range(Advice::HugePage, start, huge);
-    let _ = map.advise_range(Advice::PopulateWrite, start + huge, length - huge);
+    let _ = map.advise_range(Advice::PopulateWrite, start + huge, length.saturating_sub(huge));
     let blob = &mut map[start..start + length];
     section.decode_into(blob).map_err(|damage| damage.to_string())?;
     Ok(blob)
@@ -113,7 +114,7 @@ fn take_snapshot(image: Image) -> i32 {
         eprintln!("this is an unfinished executable: build it again");
         return DAMAGED;
     };
-    snapshot::initialize_v8();
+    snapshot::initialize_v8(true);
     let result = program(image).and_then(snapshot::take).and_then(|taken| {
         let path: &Path = blob.as_ref();
         std::fs::write(path, &taken).map_err(|error| format!("cannot write {}: {error}", path.display()))
@@ -137,7 +138,7 @@ fn run(image: Image, blob: &'static [u8]) -> i32 {
     };
     trace::mark("the snapshot is decompressed");
     uv::process::prepare();
-    snapshot::initialize_v8();
+    snapshot::initialize_v8(false);
     trace::mark("V8 is initialized");
     let (isolate, _realm) = snapshot::restore(program, blob);
     bindings::timers::start();

@@ -64,7 +64,7 @@ pub fn rehearse(program: &'static Program) -> Caches {
 fn run(scope: &mut v8::PinScope, folder: Option<&Folder>) -> Option<()> {
     v8::tc_scope!(let scope, scope);
     bootstrap::run(scope)?;
-    bootstrap::preload(scope, std::iter::empty());
+    bootstrap::preload(scope, true, std::iter::empty());
     mksnapshot::restored(scope);
     timers::start();
     let realm = Realm::current();
