@@ -55,9 +55,22 @@ fn build() -> PathBuf {
     }
     if !cargo.status().is_ok_and(|status| status.success()) {
         println!("cargo::error=the runtime (the package kiln-stub) could not be built, for the reason shown here");
+        if !v8_is_at_hand() {
+            println!(
+                "cargo::error=V8's library is neither in ../shared/v8 nor, it seems, to be downloaded: put it there, or set \
+                 RUSTY_V8_MIRROR to a folder or address that has it, or RUSTY_V8_ARCHIVE to the file"
+            );
+        }
         std::process::exit(1);
     }
     binary(&target_dir, &target, release)
+}
+
+/// Whether the `v8` crate finds its library without a download.
+fn v8_is_at_hand() -> bool {
+    let named = env::var_os("RUSTY_V8_ARCHIVE").map(PathBuf::from);
+    let mirror = env::var_os("RUSTY_V8_MIRROR").map_or_else(|| PathBuf::from("../shared/v8"), PathBuf::from);
+    named.is_some_and(|path| path.exists()) || std::fs::read_dir(mirror).is_ok_and(|mut files| files.next().is_some())
 }
 
 fn binary(target_dir: &Path, target: &str, release: bool) -> PathBuf {
