@@ -35,6 +35,7 @@ pub mod pipe_wrap;
 pub mod process_methods;
 pub mod process_wrap;
 pub mod report;
+pub mod sea;
 pub mod serdes;
 pub mod signal_wrap;
 pub mod spawn_sync;
@@ -95,6 +96,7 @@ pub static ROOMS: &[&Room] = &[
     &process_methods::ROOM,
     &process_wrap::ROOM,
     &report::ROOM,
+    &sea::ROOM,
     &serdes::ROOM,
     &signal_wrap::ROOM,
     &spawn_sync::ROOM,

@@ -29,6 +29,8 @@ crate::room! {
         pure "getCurves" => none,
         pure "getPqcKeyTypes" => none,
         pure "getCertificateCompressionAlgorithms" => none,
+        // An ES module's import of `node:tls` already asks for these.
+        pure "getBundledRootCertificates" => none,
         pure "getOpenSSLSecLevelCrypto" => security_level,
         pure "oneShotDigest" => hash::one_shot,
         pure "timingSafeEqual" => timing_safe_equal,
