@@ -62,7 +62,7 @@ fn list_files(index: &ArchivedIndex) -> io::Result<()> {
         .iter()
         .filter_map(|(path, node)| match node {
             ArchivedNode::File(file) => Some((path.as_str(), file.len.to_native())),
-            ArchivedNode::Directory(_) => None,
+            ArchivedNode::Directory(_) | ArchivedNode::Symlink(_) => None,
         })
         .collect();
     files.sort_unstable();

@@ -20,7 +20,7 @@ macro_rules! topics {
 
 topics! {
     builtins cjs_default_interop cjs_named_imports commonjs cycles data_urls dead_zone dynamic_import errors exits
-    formats import_meta json live_bindings namespaces order reexports require_esm resolution top_level_await
+    formats import_meta json links live_bindings namespaces order reexports require_esm resolution top_level_await
 }
 
 #[test]

@@ -5,10 +5,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
 
-use kiln_payload::{DirEntry, Encoding, File, Index, Map, Module, Node, Text, VIRTUAL_ROOT};
+use kiln_payload::{DirEntry, Encoding, EntryKind, File, Index, Map, Module, Node, Text, VIRTUAL_ROOT};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, display, reason};
-use crate::graph::resolve::{EdgeKind, Target};
+use crate::graph::resolve::{EdgeKind, Target, normalized};
 use crate::graph::{self, ModuleGraph};
 
 /// Files are compressed once and decompressed at most once a run.
@@ -67,14 +67,20 @@ pub fn lay_out(graph: &ModuleGraph) -> Result<Bundle, Diagnostics> {
         file.executable = is_executable(path);
         nodes.insert(virtual_path, Node::File(file));
     }
-    index.nodes = with_folders(nodes);
+    for (link, target) in &graph.links {
+        if let (Some(path), Some(target)) = (root.virtual_path(link), root.virtual_target(link, target)) {
+            nodes.entry(path).or_insert(Node::Symlink(target));
+        }
+    }
+    let folders = graph.folders.iter().filter_map(|folder| root.virtual_path(folder));
+    index.nodes = with_folders(nodes, folders);
     Ok(Bundle { index, text, files: stored })
 }
 
 /// The folder that becomes the virtual root, and the files to embed: each package.json up to there among them.
 fn root_and_files(graph: &ModuleGraph) -> (PathBuf, BTreeSet<PathBuf>) {
     let mut files = graph.files.clone();
-    let everything = graph.modules.keys().chain(&files);
+    let everything = graph.modules.keys().chain(&files).chain(graph.links.keys());
     let root = everything.filter_map(|path| path.parent()).map(Path::to_path_buf).reduce(|a, b| common(&a, &b));
     let root = above_node_modules(root.unwrap_or_else(|| PathBuf::from("/")));
 
@@ -108,7 +114,18 @@ struct Root(PathBuf);
 impl Root {
     fn virtual_path(&self, path: &Path) -> Option<String> {
         let relative = path.strip_prefix(&self.0).ok()?;
-        Some(format!("{VIRTUAL_ROOT}/{}", relative.to_string_lossy()))
+        Some(match relative.as_os_str().is_empty() {
+            true => VIRTUAL_ROOT.into(),
+            false => format!("{VIRTUAL_ROOT}/{}", relative.to_string_lossy()),
+        })
+    }
+
+    /// The target of a link: as it is, if that leads to the same place under the virtual root.
+    fn virtual_target(&self, link: &Path, target: &Path) -> Option<String> {
+        let meant = self.virtual_path(&normalized(&link.parent()?.join(target)))?;
+        let virtual_link = self.virtual_path(link)?;
+        let as_it_is = normalized(&Path::new(&virtual_link).parent()?.join(target));
+        Some(if as_it_is == Path::new(&meant) { target.to_string_lossy().into_owned() } else { meant })
     }
 }
 
@@ -169,19 +186,26 @@ fn is_executable(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o111 != 0)
 }
 
-/// Adds the folders that the files lie in, up to the root.
-fn with_folders(files: BTreeMap<String, Node>) -> Map<Node> {
+/// Adds the folders that the files lie in, up to the root, and those that are wanted for themselves.
+fn with_folders(files: BTreeMap<String, Node>, wanted: impl Iterator<Item = String>) -> Map<Node> {
     let mut folders: BTreeMap<String, BTreeSet<DirEntry>> = BTreeMap::from([(VIRTUAL_ROOT.into(), BTreeSet::new())]);
-    for path in files.keys() {
-        let (mut path, mut is_dir) = (path.as_str(), false);
+    folders.extend(wanted.map(|folder| (folder, BTreeSet::new())));
+    let wanted: Vec<String> = folders.keys().cloned().collect();
+    let wanted = wanted.iter().map(|folder| (folder, EntryKind::Directory));
+    let entries = files.iter().map(|(path, node)| match node {
+        Node::Symlink(_) => (path, EntryKind::Symlink),
+        _ => (path, EntryKind::File),
+    });
+    for (path, kind) in entries.chain(wanted) {
+        let (mut path, mut kind) = (path.as_str(), kind);
         while path != VIRTUAL_ROOT
             && let Some((parent, name)) = path.rsplit_once('/')
         {
             let entries = folders.entry(parent.into()).or_default();
-            if !entries.insert(DirEntry { name: name.into(), is_dir }) {
+            if !entries.insert(DirEntry { name: name.into(), kind }) {
                 break;
             }
-            (path, is_dir) = (parent, true);
+            (path, kind) = (parent, EntryKind::Directory);
         }
     }
     let folders = folders.into_iter().map(|(path, entries)| (path, Node::Directory(entries.into_iter().collect())));

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use kiln_compiler::{BuildOptions, Built};
-use kiln_payload::{ArchivedFormat, ArchivedIndex, ArchivedNode, Image, Seal, SectionId, Source};
+use kiln_payload::{ArchivedEntryKind, ArchivedFormat, ArchivedIndex, ArchivedNode, Image, Seal, SectionId, Source};
 use tempfile::TempDir;
 
 /// A stub that takes "snapshots" with `script`.
@@ -15,7 +15,7 @@ fn stub(script: &str) -> Vec<u8> {
     [b"#!/bin/sh\n", script.as_bytes(), b"\nexit\n", seal].concat()
 }
 
-const SNAPSHOT: &str = r#"[ "$1" = --kiln-snapshot ] && printf blob > "$2" && printf library > "$3""#;
+const SNAPSHOT: &str = r#"[ "$1" = --kiln-snapshot ] && printf blob > "$2""#;
 
 /// A folder with a project in it, and room for the output.
 struct Project(TempDir);
@@ -96,12 +96,12 @@ fn an_executable_holds_the_program() {
         assert_eq!(*image.file(index, file).unwrap(), fs::read(project.path(path)).unwrap(), "{path}");
     }
     let Some(ArchivedNode::Directory(entries)) = index.nodes.get("/__kiln__") else { panic!() };
-    let names: Vec<_> = entries.iter().map(|entry| (entry.name.as_str(), entry.is_dir)).collect();
+    let names: Vec<_> =
+        entries.iter().map(|entry| (entry.name.as_str(), matches!(entry.kind, ArchivedEntryKind::Directory))).collect();
     assert_eq!(names, [("app.js", false), ("data.txt", false), ("node_modules", true), ("é.js", false)]);
     assert!(index.nodes.contains_key("/__kiln__/node_modules"));
 
     assert_eq!(*image.section(SectionId::Snapshot).unwrap().decode().unwrap(), *b"blob");
-    assert_eq!(image.section(SectionId::Library).unwrap().bytes, b"library");
 }
 
 #[test]

@@ -19,19 +19,21 @@ pub type Map<V> = HashMap<String, V, BuildHasherDefault<DefaultHasher>>;
 pub struct Index {
     /// The virtual path of the module to run, such as `/__kiln__/node_modules/cowsay/cli.js`.
     pub entry: String,
-    /// Every embedded file and folder by its absolute virtual path, [`VIRTUAL_ROOT`] itself included.
+    /// Every embedded file, folder and link by its absolute virtual path, [`VIRTUAL_ROOT`] itself included.
     pub nodes: Map<Node>,
     /// The modules. A module's position is its id, and its place in the stub's table of external references.
     pub modules: Vec<Module>,
 }
 
-/// An embedded file or folder.
+/// An embedded file, folder or symbolic link.
 #[derive(Archive, Serialize, Deserialize, Debug, Clone, PartialEq, Eq)]
 pub enum Node {
     /// A regular file.
     File(File),
     /// A folder, with its entries sorted by name.
     Directory(Vec<DirEntry>),
+    /// A symbolic link, with its target: a path relative to the link's folder, or an absolute virtual path.
+    Symlink(String),
 }
 
 /// One entry of an embedded folder.
@@ -39,8 +41,19 @@ pub enum Node {
 pub struct DirEntry {
     /// The name, without a path.
     pub name: String,
-    /// Whether it is a folder.
-    pub is_dir: bool,
+    /// What it is.
+    pub kind: EntryKind,
+}
+
+/// What an entry of a folder is.
+#[derive(Archive, Serialize, Deserialize, Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EntryKind {
+    /// A regular file.
+    File,
+    /// A folder.
+    Directory,
+    /// A symbolic link.
+    Symlink,
 }
 
 /// An embedded file; [`Image::file`](crate::Image::file) gives its bytes.

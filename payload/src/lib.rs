@@ -16,8 +16,9 @@ mod write;
 
 pub use image::{Damage, Image, Section, Source};
 pub use index::{
-    ArchivedDirEntry, ArchivedEncoding, ArchivedFile, ArchivedFormat, ArchivedIndex, ArchivedModule, ArchivedNode,
-    ArchivedText, DirEntry, Encoding, File, Format, Index, Map, Module, Node, Text, VIRTUAL_ROOT,
+    ArchivedDirEntry, ArchivedEncoding, ArchivedEntryKind, ArchivedFile, ArchivedFormat, ArchivedIndex, ArchivedModule,
+    ArchivedNode, ArchivedText, DirEntry, Encoding, EntryKind, File, Format, Index, Map, Module, Node, Text,
+    VIRTUAL_ROOT,
 };
 pub use seal::{Seal, SealError};
 pub use write::ImageWriter;
@@ -26,7 +27,7 @@ pub use write::ImageWriter;
 pub const PAGE: u64 = 4096;
 
 /// Counts up whenever the layout or the index changes its meaning.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// The parts of a payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -45,7 +45,7 @@ pub fn find(used: &PathUse, directory: &Path, package_root: Option<&Path>) -> Re
             let path = Path::new(prefix);
             let Ok(metadata) = fs::metadata(path) else { return Ok(Vec::new()) };
             if metadata.is_file() {
-                return Ok(path.canonicalize().into_iter().collect());
+                return Ok(vec![path.to_path_buf()]);
             }
             let is_named = !place.is_above(path) && path.file_name().is_some_and(|name| name != "node_modules");
             if !metadata.is_dir() || !(is_named || (used.purpose == Purpose::List && place.is_own(path))) {
@@ -89,7 +89,7 @@ fn below(folder: &Path, place: &Place, wanted: impl Fn(&Path) -> bool) -> Result
             continue;
         }
         bytes += entry.metadata().map_or(0, |metadata| metadata.len());
-        files.extend(entry.path().canonicalize());
+        files.push(entry.into_path());
         if files.len() > MOST_FILES || bytes > MOST_BYTES {
             let message = format!("the folder \"{}\" is too big to be embedded unasked", display(folder));
             return Err(Diagnostic::warning(message)

@@ -2,6 +2,7 @@
 
 pub mod entry;
 mod files;
+mod links;
 pub mod package;
 mod problems;
 pub mod resolve;
@@ -29,6 +30,10 @@ pub struct ModuleGraph {
     pub modules: BTreeMap<PathBuf, Module>,
     /// The real paths of other files to embed, each package.json among them.
     pub files: BTreeSet<PathBuf>,
+    /// The real paths of folders that the program has to find, even if nothing in them is embedded.
+    pub folders: BTreeSet<PathBuf>,
+    /// The symbolic links on the way to all of these, with their targets.
+    pub links: BTreeMap<PathBuf, PathBuf>,
     /// What the user should know.
     pub warnings: Vec<Diagnostic>,
 }

@@ -45,6 +45,9 @@ pub struct Unresolved {
 pub struct Resolver {
     import: oxc_resolver::Resolver,
     require: oxc_resolver::Resolver,
+    /// Both again, with links left as they are.
+    linked_import: oxc_resolver::Resolver,
+    linked_require: oxc_resolver::Resolver,
 }
 
 impl Default for Resolver {
@@ -69,7 +72,11 @@ impl Resolver {
             fully_specified: true,
             ..require.options().clone()
         });
-        Self { import, require }
+        let linked = |resolver: &oxc_resolver::Resolver| {
+            resolver.clone_with_options(ResolveOptions { symlinks: false, ..resolver.options().clone() })
+        };
+        let (linked_import, linked_require) = (linked(&import), linked(&require));
+        Self { import, require, linked_import, linked_require }
     }
 
     /// Resolves `specifier` as seen from a module in `directory`.
@@ -96,9 +103,57 @@ impl Resolver {
         }
     }
 
+    /// The path by which `specifier` was found if that may lead through links to `real`.
+    pub fn by_links(&self, directory: &Path, specifier: &str, kind: EdgeKind, real: &Path) -> Option<PathBuf> {
+        if is_relative(specifier) {
+            let plain = normalized(&directory.join(specifier));
+            let rest = real.to_str().zip(plain.to_str()).and_then(|(real, plain)| real.strip_prefix(plain));
+            if rest.is_some_and(|rest| ["", ".js", ".json", ".node", "/index.js"].contains(&rest)) {
+                return None;
+            }
+        }
+        let found = match kind {
+            EdgeKind::Require => self.linked_require.resolve(directory, specifier),
+            EdgeKind::Import => {
+                self.linked_import.resolve(directory, decode(specifier).as_deref().unwrap_or(specifier))
+            }
+        };
+        found.ok().map(oxc_resolver::Resolution::into_path_buf).filter(|path| path != real)
+    }
+
+    /// What there is where a specifier that leads nowhere points: folders, and files about them. Node looks at these
+    /// before it says what is wrong.
+    pub fn traces(&self, directory: &Path, specifier: &str, kind: EdgeKind) -> Vec<PathBuf> {
+        let mut traces = Vec::new();
+        let mut folder = |path: PathBuf| {
+            if path.is_dir() {
+                traces.extend([path.join("package.json"), path]);
+            }
+        };
+        if is_relative(specifier) {
+            folder(normalized(&directory.join(decode(specifier).as_deref().unwrap_or(specifier))));
+        } else if !specifier.starts_with('#') && !has_scheme(specifier) {
+            let slashes = if specifier.starts_with('@') { 1 } else { 0 };
+            let name = specifier.match_indices('/').nth(slashes).map_or(specifier, |(end, _)| &specifier[..end]);
+            let installed = |folder: &Path| folder.join("node_modules").join(name);
+            if let Some(package) = directory.ancestors().map(installed).find(|package| package.is_dir()) {
+                if let Some(rest) = specifier[name.len()..].strip_prefix('/').filter(|rest| !rest.is_empty()) {
+                    folder(normalized(&package.join(rest)));
+                }
+                folder(package);
+            }
+        }
+        // An error of `import` may say what `require` would have found.
+        if kind == EdgeKind::Import {
+            traces
+                .extend(self.linked_require.resolve(directory, specifier).map(oxc_resolver::Resolution::into_path_buf));
+        }
+        traces
+    }
+
     /// What to say of a specifier that leads nowhere.
     fn explain(&self, error: &ResolveError, directory: &Path, specifier: &str, kind: EdgeKind) -> Unresolved {
-        let relative = specifier.starts_with('.') || specifier.starts_with('/');
+        let relative = is_relative(specifier);
         let (message, help) = match error {
             ResolveError::NotFound(_) if relative => {
                 let help = match self.require.resolve(directory, specifier) {
@@ -123,6 +178,10 @@ impl Resolver {
     }
 }
 
+fn is_relative(specifier: &str) -> bool {
+    specifier.starts_with('.') || specifier.starts_with('/')
+}
+
 /// Whether a specifier is a URL of its own.
 fn has_scheme(specifier: &str) -> bool {
     let Some((scheme, _)) = specifier.split_once(':') else { return false };
@@ -132,8 +191,7 @@ fn has_scheme(specifier: &str) -> bool {
 
 /// A relative import is a URL, so `%20` in it means a space.
 fn decode(specifier: &str) -> Option<String> {
-    let relative = specifier.starts_with('.') || specifier.starts_with('/');
-    if !relative || !specifier.contains('%') {
+    if !is_relative(specifier) || !specifier.contains('%') {
         return None;
     }
     percent_decode_str(specifier).decode_utf8().ok().map(Into::into)

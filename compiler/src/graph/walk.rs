@@ -11,6 +11,7 @@ use kiln_payload::Format;
 use rayon::Scope;
 
 use super::files;
+use super::links::Links;
 use super::package::{ModuleType, Packages};
 use super::resolve::{EdgeKind, Resolver, Target, Unresolved};
 use crate::diagnostic::Diagnostic;
@@ -25,6 +26,8 @@ pub struct Walk {
     pub entry: PathBuf,
     pub modules: BTreeMap<PathBuf, Visited>,
     pub files: BTreeSet<PathBuf>,
+    pub folders: BTreeSet<PathBuf>,
+    pub links: BTreeMap<PathBuf, PathBuf>,
     pub warnings: Vec<Diagnostic>,
 }
 
@@ -57,17 +60,18 @@ pub fn walk(entry: &Path, included: BTreeSet<PathBuf>) -> Result<Walk, Diagnosti
             walker.file(scope, path);
         }
     });
-    let Found { modules, mut files, mut warnings, .. } =
+    let Found { modules, mut files, folders, mut warnings, .. } =
         walker.found.into_inner().unwrap_or_else(PoisonError::into_inner);
     warnings.sort_by(|a, b| a.message.cmp(&b.message));
     files.retain(|path| !modules.contains_key(path));
-    Ok(Walk { entry: entry.to_path_buf(), modules, files, warnings })
+    Ok(Walk { entry: entry.to_path_buf(), modules, files, folders, links: walker.links.into_found(), warnings })
 }
 
 #[derive(Default)]
 struct Walker {
     resolver: Resolver,
     packages: Packages,
+    links: Links,
     found: Mutex<Found>,
 }
 
@@ -76,6 +80,7 @@ struct Found {
     claimed: HashSet<PathBuf>,
     modules: BTreeMap<PathBuf, Visited>,
     files: BTreeSet<PathBuf>,
+    folders: BTreeSet<PathBuf>,
     warnings: Vec<Diagnostic>,
 }
 
@@ -92,6 +97,40 @@ impl Walker {
                 self.found().modules.insert(path, visited);
             });
         }
+    }
+
+    /// Resolves a specifier, and has the program find what Node looks at on the way.
+    fn resolve(&self, directory: &Path, specifier: &str, kind: EdgeKind) -> Result<Target, Unresolved> {
+        let target = self.resolver.resolve(directory, specifier, kind);
+        match &target {
+            Ok(Target::File { path, .. }) => {
+                if let Some(path) = self.resolver.by_links(directory, specifier, kind, path) {
+                    self.links.follow(&path);
+                }
+            }
+            Ok(_) => {}
+            Err(_) => {
+                for trace in self.resolver.traces(directory, specifier, kind) {
+                    let Some(path) = self.real(&trace) else { continue };
+                    let mut found = self.found();
+                    if path.is_dir() {
+                        found.folders.insert(path)
+                    } else {
+                        found.files.insert(path)
+                    };
+                }
+            }
+        }
+        target
+    }
+
+    /// The real path of what is there, with the links on the way to it.
+    fn real(&self, path: &Path) -> Option<PathBuf> {
+        let real = path.canonicalize().ok()?;
+        if real != path {
+            self.links.follow(path);
+        }
+        Some(real)
     }
 
     /// Embeds a file, as a module too if its name says that it is one.
@@ -137,7 +176,7 @@ impl Walker {
         let directory = path.parent().unwrap_or(path);
         let mut visited = Visited::new(format, bytes, source);
         for reference in scan.references {
-            let resolution = self.resolver.resolve(directory, &reference.specifier, reference.kind.edge());
+            let resolution = self.resolve(directory, &reference.specifier, reference.kind.edge());
             if let Ok(Target::File { path, .. }) = &resolution {
                 self.follow(scope, path.clone(), reference.kind.edge());
             }
@@ -151,7 +190,7 @@ impl Walker {
                 _ => None,
             };
             if let (Some(kind), Pattern { prefix, tail: None, .. }) = (load, &used.pattern) {
-                if let Ok(Target::File { path, .. }) = self.resolver.resolve(directory, prefix, kind) {
+                if let Ok(Target::File { path, .. }) = self.resolve(directory, prefix, kind) {
                     self.follow(scope, path, kind);
                 }
                 continue;
@@ -164,7 +203,7 @@ impl Walker {
                         None => paths.len() == 1,
                         Some(tail) => is_script(Path::new(&format!("name{tail}"))),
                     };
-                    for path in paths {
+                    for path in paths.iter().filter_map(|path| self.real(path)) {
                         match load {
                             Some(kind) => self.follow(scope, path, kind),
                             _ if named => self.file(scope, path),

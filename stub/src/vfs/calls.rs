@@ -4,9 +4,9 @@ use std::ffi::{CStr, CString, OsStr};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 
-use kiln_payload::ArchivedNode;
+use kiln_payload::{ArchivedEntryKind, ArchivedNode};
 
-use super::{Inside, Place, contents, locate, open, suspect};
+use super::{Inside, Place, contents, locate, locate_itself, open, suspect};
 use crate::uv::fs::{self, Call, Entry, Output, StatFs, kind};
 
 type Answer = Result<Output, i32>;
@@ -41,16 +41,31 @@ pub fn serve(call: &mut Call) -> Option<Served> {
         }
         Call::CopyFile(from, to, flags) => return copy(from, to, *flags),
         Call::Rename(from, to) | Call::Link(from, to) => return two(from, to),
-        Call::Symlink(_, path, _) => return resolve(path).map(|inside| now(create(&inside))),
+        Call::Symlink(_, path, _) => return resolve_by(path, false).map(|inside| now(create(&inside))),
         _ => {}
     }
-    let inside = resolve(path_mut(call)?)?;
+    let follows = match call {
+        Call::Lstat(_)
+        | Call::Readlink(_)
+        | Call::Unlink(_)
+        | Call::Rmdir(_)
+        | Call::Mkdir(..)
+        | Call::Lchown(..)
+        | Call::Lutime(..) => false,
+        Call::Open(_, flags, _) => *flags & libc::O_NOFOLLOW == 0,
+        _ => true,
+    };
+    let inside = resolve_by(path_mut(call)?, follows)?;
     Some(match call {
         Call::Access(_, mode) => now(access(&inside, *mode)),
         Call::Stat(_) | Call::Lstat(_) => now(stat(&inside)),
         Call::Open(_, flags, _) => open_file(inside, *flags),
         Call::Scandir(_) | Call::OpenDir(_) => now(entries(&inside).map(Output::Entries)),
-        Call::Readlink(_) => now(exists(&inside, -libc::EINVAL)),
+        Call::Readlink(_) => now(match inside.node {
+            Ok(ArchivedNode::Symlink(target)) => Ok(Output::Path(target.as_bytes().to_vec())),
+            Ok(_) => Err(-libc::EINVAL),
+            Err(errno) => Err(errno),
+        }),
         Call::Realpath(_) => now(inside.node.map(|_| Output::Path(inside.path.into_bytes()))),
         Call::StatFs(_) => now(inside.node.map(|_| Output::StatFs(file_system()))),
         Call::Mkdir(..) | Call::Mkdtemp(_) => now(create(&inside)),
@@ -64,8 +79,7 @@ fn now(answer: Answer) -> Served {
 }
 
 fn at(path: String) -> Inside {
-    let node = super::find(&path, false);
-    Inside { path, node }
+    super::find(path, false, true)
 }
 
 /// The only path of a call that has just one.
@@ -95,10 +109,16 @@ fn path_mut(call: &mut Call) -> Option<&mut CString> {
 
 /// Where `path` leads inside of the executable; otherwise it becomes one for the disk.
 fn resolve(path: &mut CString) -> Option<Inside> {
+    resolve_by(path, true)
+}
+
+/// The same, for the link itself if `path` ends in one and is not to be followed.
+fn resolve_by(path: &mut CString, follows: bool) -> Option<Inside> {
     if !suspect(path.as_bytes()) {
         return None;
     }
-    match locate(path.as_bytes()) {
+    let place = if follows { locate(path.as_bytes()) } else { locate_itself(path.as_bytes()) };
+    match place {
         Place::Inside(inside) => Some(inside),
         Place::DiskBy(plain) => {
             *path = plain;
@@ -132,6 +152,7 @@ fn access(inside: &Inside, mode: i32) -> Answer {
     let runnable = match inside.node? {
         ArchivedNode::Directory(_) => true,
         ArchivedNode::File(file) => file.executable,
+        ArchivedNode::Symlink(_) => true,
     };
     match mode {
         mode if mode & libc::W_OK != 0 => Err(-libc::EROFS),
@@ -143,12 +164,16 @@ fn access(inside: &Inside, mode: i32) -> Answer {
 /// The names in a folder, in the order of `scandir`.
 fn entries(inside: &Inside) -> Result<Vec<Entry>, i32> {
     match inside.node? {
-        ArchivedNode::File(_) => Err(-libc::ENOTDIR),
+        ArchivedNode::File(_) | ArchivedNode::Symlink(_) => Err(-libc::ENOTDIR),
         ArchivedNode::Directory(entries) => Ok(entries
             .iter()
             .map(|entry| Entry {
                 name: entry.name.as_bytes().to_vec(),
-                kind: if entry.is_dir { kind::DIR } else { kind::FILE },
+                kind: match entry.kind {
+                    ArchivedEntryKind::File => kind::FILE,
+                    ArchivedEntryKind::Directory => kind::DIR,
+                    ArchivedEntryKind::Symlink => kind::LINK,
+                },
             })
             .collect()),
     }
@@ -162,6 +187,7 @@ fn open_file(inside: Inside, flags: i32) -> Served {
         Ok(_) if flags & libc::O_CREAT != 0 && flags & libc::O_EXCL != 0 => now(Err(-libc::EEXIST)),
         Ok(ArchivedNode::Directory(_)) if writes || flags & libc::O_CREAT != 0 => now(Err(-libc::EISDIR)),
         Ok(ArchivedNode::File(_)) if flags & libc::O_DIRECTORY != 0 => now(Err(-libc::ENOTDIR)),
+        Ok(ArchivedNode::Symlink(_)) => now(Err(-libc::ELOOP)),
         Ok(_) if writes => now(Err(-libc::EROFS)),
         Ok(_) => Served::Work(Box::new(move || open::open(&inside).map(|fd| Output::Number(fd.into())))),
     }

@@ -63,13 +63,23 @@ fn suspect(path: &[u8]) -> bool {
     path.starts_with(VIRTUAL_ROOT.as_bytes()) || memchr::memmem::find(path, name).is_some()
 }
 
-/// Where `path` leads. A relative path begins at the working directory.
+/// Where `path` leads. A relative path begins at the working directory, links are followed.
 pub fn locate(path: &[u8]) -> Place {
+    place(path, true)
+}
+
+/// Where `path` leads if a link at its very end is what is meant.
+pub fn locate_itself(path: &[u8]) -> Place {
+    place(path, false)
+}
+
+fn place(path: &[u8], follows: bool) -> Place {
     if !suspect(path) {
         return Place::Disk;
     }
     // Most paths that lead inside are those of the index, letter for letter.
     if let Some((path, node)) = std::str::from_utf8(path).ok().and_then(|path| Some((path, index()?.nodes.get(path)?)))
+        && !matches!(node, ArchivedNode::Symlink(_))
     {
         return Place::Inside(Inside { path: path.to_owned(), node: Ok(node) });
     }
@@ -107,21 +117,57 @@ pub fn locate(path: &[u8]) -> Place {
     let Ok(path) = String::from_utf8(path) else {
         return Place::Inside(Inside { path: String::new(), node: Err(-libc::ENOENT) });
     };
-    let node = find(&path, as_folder);
-    Place::Inside(Inside { path, node })
+    Place::Inside(find(path, as_folder, follows))
 }
 
-fn find(path: &str, as_folder: bool) -> Result<&'static ArchivedNode, i32> {
-    let index = index().ok_or(-libc::ENOENT)?;
-    match index.nodes.get(path) {
-        Some(ArchivedNode::File(_)) if as_folder => Err(-libc::ENOTDIR),
-        Some(node) => Ok(node),
-        None => {
-            let mut ancestors = path.match_indices('/').skip(1).map(|(end, _)| &path[..end]);
-            let through_file = ancestors.any(|path| matches!(index.nodes.get(path), Some(ArchivedNode::File(_))));
-            Err(if through_file { -libc::ENOTDIR } else { -libc::ENOENT })
+/// How many links a path may lead through.
+const MOST_LINKS: u32 = 40;
+
+/// What lies at `path`, which is absolute and normalized, by the path without links.
+fn find(mut path: String, as_folder: bool, follows: bool) -> Inside {
+    let Some(index) = index() else { return Inside { path, node: Err(-libc::ENOENT) } };
+    for _ in 0..MOST_LINKS {
+        let link = match index.nodes.get(path.as_str()) {
+            Some(ArchivedNode::File(_)) if as_folder => return Inside { path, node: Err(-libc::ENOTDIR) },
+            Some(ArchivedNode::Symlink(target)) if follows || as_folder => Some((path.len(), target)),
+            Some(node) => return Inside { path, node: Ok(node) },
+            None => None,
+        };
+        let mut through_file = false;
+        let link = link.or_else(|| {
+            let mut ancestors = path.match_indices('/').skip(1).map(|(end, _)| end);
+            ancestors.find_map(|end| match index.nodes.get(&path[..end]) {
+                Some(ArchivedNode::Symlink(target)) => Some((end, target)),
+                Some(ArchivedNode::File(_)) => {
+                    through_file = true;
+                    None
+                }
+                _ => None,
+            })
+        });
+        let Some((end, target)) = link else {
+            return Inside { path, node: Err(if through_file { -libc::ENOTDIR } else { -libc::ENOENT }) };
+        };
+        path = through(&path, end, target);
+    }
+    Inside { path, node: Err(-libc::ELOOP) }
+}
+
+/// `path` with what its first `end` bytes name, a link, replaced by the link's target.
+fn through(path: &str, end: usize, target: &str) -> String {
+    let (link, rest) = path.split_at(end);
+    let folder = if target.starts_with('/') { "" } else { link.rsplit_once('/').map_or("", |(folder, _)| folder) };
+    let mut parts = Vec::new();
+    for part in folder.split('/').chain(target.split('/')) {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop();
+            }
+            part => parts.push(part),
         }
     }
+    format!("/{}{rest}", parts.join("/"))
 }
 
 /// What lies at `path`, if that is inside of the executable.
@@ -158,6 +204,7 @@ impl Inside {
         match self.node? {
             ArchivedNode::File(file) => Ok(file),
             ArchivedNode::Directory(_) => Err(-libc::EISDIR),
+            ArchivedNode::Symlink(_) => Err(-libc::ELOOP),
         }
     }
 
@@ -172,6 +219,7 @@ impl Inside {
             ArchivedNode::File(file) if file.executable => (libc::S_IFREG | 0o555, file.len.to_native()),
             ArchivedNode::File(file) => (libc::S_IFREG | 0o444, file.len.to_native()),
             ArchivedNode::Directory(_) => (libc::S_IFDIR | 0o555, 0),
+            ArchivedNode::Symlink(target) => (libc::S_IFLNK | 0o777, target.len() as u64),
         };
         let never = libuv_sys2::uv_timespec_t { tv_sec: 0, tv_nsec: 0 };
         Ok(Stat {
@@ -204,4 +252,16 @@ fn inode(path: &str) -> u64 {
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
     (hash & ((1 << 53) - 1)).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::through;
+
+    #[test]
+    fn links_lead_on() {
+        assert_eq!(through("/k/node_modules/a/x.js", 17, "../packages/a"), "/k/packages/a/x.js");
+        assert_eq!(through("/k/a", 4, "./b/"), "/k/b");
+        assert_eq!(through("/k/a/b", 4, "/k/c"), "/k/c/b");
+    }
 }

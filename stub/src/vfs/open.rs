@@ -51,6 +51,7 @@ pub fn open(inside: &Inside) -> Result<i32, i32> {
     let file = match inside.node? {
         // Any folder will do: through a descriptor one can only look at it, and that is answered from the index.
         ArchivedNode::Directory(_) => File::open("/").map_err(failed)?,
+        ArchivedNode::Symlink(_) => return Err(-libc::ELOOP),
         ArchivedNode::File(file) => {
             let memory = memory(super::contents(file)?.as_ref()).map_err(failed)?;
             // Opened once more, it can't be written to. Without /proc it has to do as it is.
