@@ -2,8 +2,10 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io;
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -126,12 +128,17 @@ fn create_blob<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<
 /// `createBlobFromFilePath(path)`: `[handle, length]`
 fn create_blob_from_file_path<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
     let path = text::bytes_of_value(scope, args.get(0), Encoding::Utf8).unwrap_or_default();
-    let path = PathBuf::from(<std::ffi::OsString as std::os::unix::ffi::OsStringExt>::from_vec(path));
-    let metadata = match std::fs::metadata(&path) {
-        Ok(metadata) => metadata,
-        Err(error) => {
-            let path = path.to_string_lossy();
-            let errno = -error.raw_os_error().unwrap_or(libc::EIO);
+    let found = match crate::vfs::read(&path) {
+        // What is embedded is in memory already.
+        Some(bytes) => {
+            bytes.map(|bytes| (bytes.len() as u64, bytes)).map(|(length, bytes)| (Source::Memory(bytes.into()), length))
+        }
+        None => on_disk(path.clone()),
+    };
+    let (source, length) = match found {
+        Ok(found) => found,
+        Err(errno) => {
+            let path = String::from_utf8_lossy(&path);
             errors::throw_uv(
                 scope,
                 errors::Failure { errno, syscall: "stat", path: Some(&path), ..Default::default() },
@@ -139,12 +146,17 @@ fn create_blob_from_file_path<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, 
             return;
         }
     };
-    let length = metadata.len();
-    let source = Source::File(Arc::new(path), (metadata.mtime(), metadata.mtime_nsec()));
     if let Some(blob) = new_blob(scope, vec![Part { source, start: 0, length }]) {
         let both = [blob.into(), js::number(scope, length as f64)];
         rv.set(Array::new_with_elements(scope, &both).into());
     }
+}
+
+/// A file of the disk and its length, or a libuv error.
+fn on_disk(path: Vec<u8>) -> Result<(Source, u64), i32> {
+    let path = PathBuf::from(OsString::from_vec(path));
+    let metadata = std::fs::metadata(&path).map_err(|error| -error.raw_os_error().unwrap_or(libc::EIO))?;
+    Ok((Source::File(Arc::new(path), (metadata.mtime(), metadata.mtime_nsec())), metadata.len()))
 }
 
 /// `handle.slice(start, end)`
