@@ -20,8 +20,8 @@ pub fn take(stub: &[u8], bundle: &Bundle) -> Result<Vec<u8>, Diagnostic> {
     write_image(stub, bundle, &mut image.file)?;
 
     let mut command = Command::new(image.path());
-    // SAFETY: between fork and exec, a system call is all that happens.
-    unsafe { command.pre_exec(end_with_parent) };
+    // SAFETY: between fork and exec, system calls are all that happens.
+    unsafe { command.pre_exec(|| end_with_parent().map(|()| use_fixed_addresses())) };
     let output = command
         .arg("--kiln-snapshot")
         .arg(blob.path())
@@ -44,6 +44,14 @@ fn end_with_parent() -> io::Result<()> {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }
+}
+
+/// Has the kernel put the calling process's memory at the same addresses each time, for some of V8's hashes and orders
+/// come from addresses, and the same program shall give the same bytes. A sandbox may forbid it, which is no reason to
+/// fail.
+fn use_fixed_addresses() {
+    // SAFETY: no memory is involved.
+    unsafe { libc::personality(libc::ADDR_NO_RANDOMIZE as libc::c_ulong) };
 }
 
 /// Writes the build image: an executable that is whole but for the snapshot, which tells it to take one.

@@ -46,7 +46,8 @@ pub fn function<'s>(
 }
 
 /// Runs `body` as a callback of `resource` with the identity `ids`. An exception that it leaves is
-/// reported as uncaught.
+/// reported as uncaught; the microtasks and ticks then wait for the next callback, as under Node, whose handler of
+/// uncaught exceptions asks for one.
 pub fn in_context<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     resource: v8::Local<'s, v8::Object>,
@@ -61,24 +62,33 @@ pub fn in_context<'s>(
     let frame = frame.unwrap_or_else(|| js::undefined(scope));
     scope.set_continuation_preserved_embedder_data(frame);
     async_wrap::push_context(scope, ids, resource);
-    let result = {
-        v8::tc_scope!(let caught, scope);
-        let result = body(caught);
-        match caught.exception() {
-            Some(exception) if !caught.has_terminated() => Err(Some((exception, caught.message()))),
-            _ => result.ok_or(None),
-        }
-    };
-    if let Err(Some((exception, message))) = result {
-        errors::trigger_uncaught(scope, exception, message, false);
-    }
+    let result = reporting(scope, body);
     async_wrap::pop_context(scope, ids.id);
     scope.set_continuation_preserved_embedder_data(outer_frame);
-    if depth == 0 && !scope.is_execution_terminating() {
+    if depth == 0 && result.is_some() && !scope.is_execution_terminating() {
         run_ticks(scope);
     }
     realm.callback_depth.set(depth);
-    result.ok()
+    result
+}
+
+/// Runs `body`. `None` when it threw: the exception has then been reported as uncaught.
+pub fn reporting<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    body: impl FnOnce(&mut v8::PinScope<'s, '_>) -> Option<v8::Local<'s, v8::Value>>,
+) -> Option<v8::Local<'s, v8::Value>> {
+    let (result, thrown) = {
+        v8::tc_scope!(let caught, scope);
+        let result = body(caught);
+        match caught.exception() {
+            Some(exception) if !caught.has_terminated() => (None, Some((exception, caught.message()))),
+            _ => (result, None),
+        }
+    };
+    if let Some((exception, message)) = thrown {
+        errors::trigger_uncaught(scope, exception, message, false);
+    }
+    result
 }
 
 /// Runs the microtasks, then what `process.nextTick` queued, if anything.
@@ -92,15 +102,5 @@ pub fn run_ticks(scope: &mut v8::PinScope) {
     let realm = Realm::current();
     let Some(tick) = realm.function(scope, task_queue::TICK_CALLBACK) else { return };
     let Some(process) = realm.object(scope, crate::bootstrap::PROCESS) else { return };
-    let caught = {
-        v8::tc_scope!(let caught, scope);
-        tick.call(caught, process.into(), &[]);
-        match caught.exception() {
-            Some(exception) if !caught.has_terminated() => Some((exception, caught.message())),
-            _ => None,
-        }
-    };
-    if let Some((exception, message)) = caught {
-        errors::trigger_uncaught(scope, exception, message, false);
-    }
+    reporting(scope, |scope| tick.call(scope, process.into(), &[]));
 }

@@ -169,7 +169,9 @@ fn run_main(scope: &mut v8::PinScope) {
     let ids = AsyncIds { id: 1.0, trigger: 0.0 };
     callback::in_context(scope, resource, ids, None, |scope| {
         let undefined = js::undefined(scope);
-        main.call(scope, undefined, &values[1..])
+        // Ticks run even if it throws, unlike after other callbacks.
+        callback::reporting(scope, |scope| main.call(scope, undefined, &values[1..]));
+        Some(undefined)
     });
 }
 

@@ -17,8 +17,11 @@ fn parse<'s>(scope: &mut PinScope<'s, '_>, args: FunctionCallbackArguments<'s>, 
     let names = Set::new(scope);
     let mut passed_on: Vec<Local<Value>> = Vec::new();
     if args.get(0).is_string() {
-        let source = args.get(0).to_rust_string_lossy(scope);
-        if let Ok(analysis) = merve::parse_commonjs(&source) {
+        let mut source = args.get(0).to_rust_string_lossy(scope);
+        // The lexer looks at the byte behind its input, and what it sees there can make it fail.
+        let length = source.len();
+        source.push('\0');
+        if let Ok(analysis) = merve::parse_commonjs(&source[..length]) {
             for export in analysis.exports() {
                 let name = js::name(scope, export.name);
                 names.add(scope, name.into());

@@ -87,7 +87,7 @@ fn on_check() {
                 function.call(scope, process.into(), &[])
             });
             // An immediate threw, and somebody handled it: the rest of the queue still has to run.
-            if info[2].get() == 0 {
+            if info[2].get() == 0 || scope.is_execution_terminating() {
                 break;
             }
         }
@@ -103,16 +103,18 @@ fn on_timer() {
         let function = realm.function(scope, PROCESS_TIMERS);
         let process = realm.object(scope, bootstrap::PROCESS);
         let (Some(function), Some(process)) = (function, process) else { return };
-        let next = loop {
-            let now = js::number(scope, now());
-            let next = callback::in_context(scope, process, AsyncIds::default(), None, |scope| {
-                function.call(scope, process.into(), &[now])
-            });
-            // A timer threw, and somebody handled it: run what is left of the lists.
-            if let Some(next) = next {
-                break next.number_value(scope).unwrap_or_default();
+        let now_value = js::number(scope, now());
+        // One callback for all of them: ticks run after the last.
+        let next = callback::in_context(scope, process, AsyncIds::default(), None, |scope| {
+            loop {
+                let next = callback::reporting(scope, |scope| function.call(scope, process.into(), &[now_value]));
+                // A timer threw, and somebody handled it: run what is left of the lists.
+                if next.is_some() || scope.is_execution_terminating() {
+                    return next;
+                }
             }
-        };
+        });
+        let next = next.and_then(|next| next.number_value(scope)).unwrap_or_default();
         // Its absolute value is when the next timer is due; negative if no timer keeps the loop alive.
         if next != 0.0 {
             let duration = next.abs() - now();
