@@ -39,6 +39,24 @@ for (const it of [Float16Array, Float16Array.prototype])
   Object.defineProperty(it, 'BYTES_PER_ELEMENT', { value: 2 });";
 const TAKE_AWAY: &str = "delete globalThis.Float16Array;";
 
+/// `console.createTask`, which V8 adds to a console only along with its inspector. A debugger would join the stacks of
+/// a task's creator and its runs; without one there is nothing to do but to run.
+const CREATE_TASK: &str = "({
+  createTask() {
+    const name = arguments[0];
+    if (typeof name !== 'string' || name === '') throw new Error('First argument must be a non-empty string.');
+    const task = {
+      run() {
+        const body = arguments[0];
+        if (this !== task) throw new Error(`'run' called with illegal receiver.`);
+        if (typeof body !== 'function') throw new Error('First argument must be a function.');
+        return body();
+      },
+    };
+    return task;
+  },
+}).createTask";
+
 /// Sets up Node's library in the scope's context. `None` with an exception pending when it fails.
 pub fn run<'s>(scope: &mut PinScope<'s, '_>) -> Option<()> {
     let realm = Realm::current();
@@ -83,7 +101,7 @@ pub fn run<'s>(scope: &mut PinScope<'s, '_>) -> Option<()> {
     Some(())
 }
 
-/// Gives Node's console the methods that only V8's has, such as `console.createTask`. They tell a debugger something
+/// Gives Node's console the methods that only V8's has, such as `console.timeStamp`. They tell a debugger something
 /// and do nothing without one.
 fn add_console_methods<'s>(scope: &mut PinScope<'s, '_>, v8_console: Local<'s, Value>) -> Option<()> {
     let v8_console: Local<Object> = v8_console.try_into().ok()?;
@@ -97,6 +115,8 @@ fn add_console_methods<'s>(scope: &mut PinScope<'s, '_>, v8_console: Local<'s, V
             console.set(scope, name, method);
         }
     }
+    let create_task = evaluate(scope, CREATE_TASK)?;
+    js::set(scope, console, "createTask", create_task);
     Some(())
 }
 
@@ -136,10 +156,9 @@ fn call<'s>(scope: &mut PinScope<'s, '_>, id: &str, arguments: &[Local<'s, Value
     function.call(scope, undefined, arguments)
 }
 
-fn evaluate(scope: &mut PinScope, text: &str) -> Option<()> {
+fn evaluate<'s>(scope: &mut PinScope<'s, '_>, text: &str) -> Option<Local<'s, Value>> {
     let text = js::string(scope, text);
-    v8::Script::compile(scope, text, None)?.run(scope)?;
-    Some(())
+    v8::Script::compile(scope, text, None)?.run(scope)
 }
 
 /// The `process` object as it is before any script has seen it.

@@ -6,7 +6,7 @@ use v8::PinScope;
 
 use crate::bindings::{self, contextify, errors, module_wrap, task_queue};
 use crate::realm::{Program, Realm};
-use crate::{binding, bootstrap, trace, train};
+use crate::{binding, bootstrap, trace, train, uv};
 
 /// V8 flags of every isolate. They are the same when a snapshot is taken and when it is restored.
 ///
@@ -122,9 +122,15 @@ fn fill(scope: &mut PinScope, program: &'static Program) -> Result<(), Failure> 
 
 /// An isolate with the program in it, ready to run.
 pub fn restore(program: &'static Program, blob: &'static [u8]) -> (v8::OwnedIsolate, Rc<Realm>) {
-    let params = v8::CreateParams::default()
+    let mut params = v8::CreateParams::default()
         .snapshot_blob(v8::StartupData::from(blob))
         .external_references(references(program).into());
+    let memory = uv::system::memory::usable();
+    if memory > 0 {
+        // Without it V8 takes a limit for small machines.
+        params = params.heap_limits_from_system_memory(memory, 0);
+    }
+    trace::mark("the machine's memory is known");
     let mut isolate = v8::Isolate::new(params);
     trace::mark("the isolate is restored");
     prepare(&mut isolate, false);

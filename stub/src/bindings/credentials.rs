@@ -1,10 +1,12 @@
 //! `internalBinding('credentials')`: users, groups, and the environment as far as it can be trusted.
 
+use std::cell::Cell;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 
 use v8::{Array, FunctionCallbackArguments, Local, Object, PinScope, ReturnValue, Value};
 
+use crate::realm::Realm;
 use crate::uv::environment;
 use crate::uv::system::{self, identity};
 use crate::{errors, js, text};
@@ -42,8 +44,26 @@ fn trusted(name: &str) -> Option<std::ffi::OsString> {
     if identity::is_privileged() { None } else { environment::get(name.as_bytes()) }
 }
 
+/// The variables that say where Node looks for modules that it finds nowhere else.
+const MODULE_PATHS: [&str; 2] = ["NODE_PATH", "HOME"];
+
+/// Which of [`MODULE_PATHS`] have been asked for.
+#[derive(Default)]
+struct Asked([Cell<bool>; MODULE_PATHS.len()]);
+
+/// `safeGetenv(name)`. Only Node's `Module._initPaths` calls it.
+///
+/// What an executable runs was decided when it was built: its environment must not add modules, which could take the
+/// place of optional ones that were left out. So the process's start finds those variables unset. A program that sets
+/// `process.env.NODE_PATH` itself and calls `Module._initPaths()` again is heard.
 fn safe_getenv<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
     let name = args.get(0).to_rust_string_lossy(scope);
+    if let Some(place) = MODULE_PATHS.iter().position(|path| *path == name) {
+        let asked = Realm::current().room::<Asked>();
+        if !asked.0[place].replace(true) {
+            return;
+        }
+    }
     if let Some(value) = trusted(&name).and_then(|value| text::utf8(scope, value.as_bytes())) {
         rv.set(value.into());
     }

@@ -86,6 +86,12 @@ pub mod memory {
         unsafe { sys::uv_get_available_memory() as f64 }
     }
 
+    /// What the process may use, be it the machine or a control group that limits it; 0 if that is unknown.
+    pub fn usable() -> u64 {
+        let (total, constrained) = (total() as u64, constrained() as u64);
+        if constrained > 0 { total.min(constrained) } else { total }
+    }
+
     /// What the process has in memory.
     pub fn resident() -> Result<f64, i32> {
         let mut size = 0;
