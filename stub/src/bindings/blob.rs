@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -50,8 +50,25 @@ struct Part {
 #[derive(Clone)]
 enum Source {
     Memory(Arc<[u8]>),
-    /// A file, and when it was changed last: after that it can't be read any more.
-    File(Arc<PathBuf>, (i64, i64)),
+    /// A file as it was when the blob was made: once it is changed it can't be read any more.
+    File(Arc<PathBuf>, Stamp),
+}
+
+/// When a file was changed last, in seconds and nanoseconds, and its length.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Stamp(i64, i64, u64);
+
+impl Stamp {
+    fn of(metadata: &Metadata) -> Stamp {
+        Stamp(metadata.mtime(), metadata.mtime_nsec(), metadata.len())
+    }
+
+    fn check(self, metadata: &Metadata) -> io::Result<()> {
+        match Stamp::of(metadata) == self {
+            true => Ok(()),
+            false => Err(io::Error::from_raw_os_error(libc::EIO)),
+        }
+    }
 }
 
 /// The state of a `Blob`'s handle.
@@ -156,7 +173,7 @@ fn create_blob_from_file_path<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, 
 fn on_disk(path: Vec<u8>) -> Result<(Source, u64), i32> {
     let path = PathBuf::from(OsString::from_vec(path));
     let metadata = std::fs::metadata(&path).map_err(|error| -error.raw_os_error().unwrap_or(libc::EIO))?;
-    Ok((Source::File(Arc::new(path), (metadata.mtime(), metadata.mtime_nsec())), metadata.len()))
+    Ok((Source::File(Arc::new(path), Stamp::of(&metadata)), metadata.len()))
 }
 
 /// `handle.slice(start, end)`
@@ -200,6 +217,14 @@ fn pull<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
     let offset = reader.offset.get();
     let rest = part.length - offset;
     if rest == 0 {
+        // Of an empty file nothing was read that could have shown that it has changed.
+        if let Source::File(path, stamp) = &part.source
+            && part.length == 0
+            && let Err(error) = std::fs::metadata(&**path).and_then(|metadata| stamp.check(&metadata))
+        {
+            answer(scope, args.this(), done, Err(error), status::END);
+            return;
+        }
         reader.part.set(reader.part.get() + 1);
         reader.offset.set(0);
         let last = reader.part.get() == reader.parts.len();
@@ -213,11 +238,11 @@ fn pull<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
             reader.offset.set(part.length);
             answer(scope, args.this(), done, Ok(Some(bytes)), status::CONTINUE);
         }
-        Source::File(path, changed) => {
-            let (path, changed) = (path.clone(), *changed);
+        Source::File(path, stamp) => {
+            let (path, stamp) = (path.clone(), *stamp);
             let length = rest.min(CHUNK);
             let target = Rc::new((Global::new(scope, args.this()), Global::new(scope, done)));
-            let work = move || read_file(&path, changed, start, length);
+            let work = move || read_file(&path, stamp, start, length);
             crate::uv::work::queue(work, move |bytes| {
                 let bytes = bytes.unwrap_or_else(|| Err(io::Error::from_raw_os_error(libc::ECANCELED)));
                 realm::enter(|scope| {
@@ -233,12 +258,9 @@ fn pull<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
 }
 
 /// Reads a piece of a file, unless it was changed since the blob was made.
-fn read_file(path: &PathBuf, changed: (i64, i64), start: u64, length: u64) -> io::Result<Vec<u8>> {
+fn read_file(path: &PathBuf, stamp: Stamp, start: u64, length: u64) -> io::Result<Vec<u8>> {
     let file = File::open(path)?;
-    let metadata = file.metadata()?;
-    if (metadata.mtime(), metadata.mtime_nsec()) != changed {
-        return Err(io::Error::from_raw_os_error(libc::EIO));
-    }
+    stamp.check(&file.metadata()?)?;
     let mut bytes = vec![0; length as usize];
     file.read_exact_at(&mut bytes, start)?;
     Ok(bytes)
