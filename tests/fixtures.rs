@@ -11,7 +11,7 @@ use std::path::Path;
 use support::compare::{Run, Setting, compare};
 use support::process::Input;
 use support::workspace::Workspace;
-use support::{fixtures, is_wanted, report};
+use support::{fixtures, is_wanted, report_differences};
 
 /// A test for each project, so that they run side by side.
 macro_rules! projects {
@@ -49,7 +49,7 @@ fn check(project: &str) {
     let runs = runs(&folder);
     let setting = Setting { environment: &environment, cwd: None };
     let failures = compare(&workspace, entry, &runs, &setting).err().map(|why| format!("{project}\n{why}"));
-    report(failures.into_iter().collect(), 1);
+    report_differences(&[project.to_owned()], failures.into_iter().collect());
 }
 
 /// Each line holds the arguments of one run, as in a shell. With `< file` at its end there are two runs: with the

@@ -8,7 +8,7 @@ use std::fs;
 
 use support::compare::{Run, Setting, compare};
 use support::workspace::Workspace;
-use support::{fixtures, is_wanted, report};
+use support::{fixtures, is_wanted, report_differences};
 
 /// A test for each text file, so that they run side by side.
 macro_rules! topics {
@@ -42,7 +42,8 @@ fn check(topic: &str) {
         .iter()
         .filter_map(|program| program.check().err().map(|why| format!("{topic}: {}\n{why}", program.name)))
         .collect();
-    report(failures, programs.len());
+    let compared: Vec<String> = programs.iter().map(|program| format!("{topic}: {}", program.name)).collect();
+    report_differences(&compared, failures);
 }
 
 struct Program<'a> {

@@ -7,7 +7,7 @@ use std::path::Path;
 use support::compare::{Run, Setting, compare};
 use support::node::install;
 use support::process::Input;
-use support::report;
+use support::report_differences;
 use support::workspace::Workspace;
 
 const YAML: &str =
@@ -102,5 +102,6 @@ fn check(entry: &str, runs: &[Run]) {
     // From "/" both ways see the program's path below the working directory, so that help texts are alike.
     let setting = Setting { environment: &[("PATH", "")], cwd: Some(Path::new("/")) };
     let result = compare(&workspace, &format!("node_modules/{entry}"), runs, &setting);
-    report(result.err().map(|why| format!("{entry}\n{why}")).into_iter().collect(), 1);
+    let failures = result.err().map(|why| format!("{entry}\n{why}")).into_iter().collect();
+    report_differences(&[entry.to_owned()], failures);
 }
