@@ -190,3 +190,12 @@ fn executable_that_may_only_be_executed_and_many_at_once() {
         }
     });
 }
+
+#[test]
+fn the_same_program_gives_the_same_bytes_wherever_it_is_built() {
+    let [first, second] = [Workspace::new(), Workspace::new()].map(|workspace| {
+        let app = reporter(&workspace);
+        (fs::read(app).unwrap(), workspace)
+    });
+    assert!(first.0 == second.0, "two builds differ");
+}
