@@ -138,6 +138,8 @@ fn run(image: Image, blob: &'static [u8]) -> i32 {
     };
     trace::mark("the snapshot is decompressed");
     uv::process::prepare();
+    // Node collects coverage through its inspector. Its library would warn that there is none, and empty the variable.
+    uv::environment::remove(b"NODE_V8_COVERAGE");
     snapshot::initialize_v8(false);
     trace::mark("V8 is initialized");
     let (isolate, _realm) = snapshot::restore(program, blob);
