@@ -16,8 +16,17 @@ use crate::uv::{environment, process};
 pub const SPAWNED: &str = "KILN_SPAWNED";
 
 /// Options of Node that take the next argument as their value.
-const WITH_VALUE: &[&str] =
-    &["-r", "--require", "--import", "--loader", "--experimental-loader", "-C", "--conditions", "--env-file", "--title"];
+const WITH_VALUE: &[&str] = &[
+    "-r",
+    "--require",
+    "--import",
+    "--loader",
+    "--experimental-loader",
+    "-C",
+    "--conditions",
+    "--env-file",
+    "--title",
+];
 
 /// The command line, read as Node would.
 pub struct CommandLine {

@@ -56,10 +56,7 @@ pub fn patch<'s>(scope: &mut PinScope<'s, '_>, args: FunctionCallbackArguments<'
     accessor(scope, target, "debugPort", AccessorConfiguration::new(get_debug_port).setter(set_debug_port));
 }
 
-fn array<'a, 's>(
-    scope: &PinScope<'s, '_>,
-    texts: impl IntoIterator<Item = &'a OsString>,
-) -> Local<'s, v8::Array> {
+fn array<'a, 's>(scope: &PinScope<'s, '_>, texts: impl IntoIterator<Item = &'a OsString>) -> Local<'s, v8::Array> {
     let texts = texts.into_iter().filter_map(|argument| text::utf8(scope, argument.as_bytes()));
     let texts: Vec<Local<Value>> = texts.map(Into::into).collect();
     v8::Array::new_with_elements(scope, &texts)
