@@ -21,8 +21,10 @@ pub fn included(globs: &[String]) -> Result<BTreeSet<PathBuf>, Diagnostic> {
             Diagnostic::error(format!("--include \"{pattern}\" is not a glob: {}", error.msg))
                 .help("* stands for part of a name, ** for any folders, ? for one character")
         })?;
+        // By itself, `**` at the end means folders.
+        let all = pattern.ends_with("**").then(|| glob::glob(&format!("{pattern}/*"))).and_then(Result::ok);
         let before = files.len();
-        for path in paths.flatten() {
+        for path in paths.chain(all.into_iter().flatten()).flatten() {
             let wanted = WalkDir::new(&path).follow_links(true).into_iter().flatten();
             files.extend(
                 wanted.filter(|entry| entry.file_type().is_file()).filter_map(|entry| entry.path().canonicalize().ok()),

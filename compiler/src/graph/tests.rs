@@ -173,3 +173,50 @@ fn links_lead_to_real_paths() {
     let graph = build(&root.join("app.js"), &[]).unwrap();
     assert!(graph.modules.contains_key(&root.join("store/dep/a.js")));
 }
+
+#[test]
+fn guesses_what_is_loaded() {
+    let found = shape(&[
+        (
+            "app.js",
+            "for (const f of ['./a.cjs', 'dep']) require(f); ['./b'].forEach((f) => require(f)); require(x ? './c' : './d');
+            const { createRequire } = require('module'); createRequire(__dirname + '/sub/any.js')('./e');",
+        ),
+        ("a.cjs", "const names = { one: './lib/one.js', none: './gone' }; require(names[process.argv[2]])"),
+        ("b.js", "const { resolve } = require('module'); module._load(x); './lib/two.js'"),
+        ("c.js", "'./lib/three.js'"),
+        ("d.js", ""),
+        ("sub/e.js", ""),
+        ("lib/one.js", ""),
+        ("lib/two.js", ""),
+        ("lib/three.js", ""),
+        ("node_modules/dep/index.js", ""),
+    ]);
+    let modules = [
+        "a.cjs",
+        "app.js",
+        "b.js",
+        "c.js",
+        "d.js",
+        "lib/one.js",
+        "lib/two.js",
+        "node_modules/dep/index.js",
+        "sub/e.js",
+    ];
+    assert_eq!(found.modules, modules);
+    assert_eq!(found.problems, [""; 0]);
+}
+
+#[test]
+fn a_path_made_with_an_imported_module() {
+    let found = shape(&[
+        (
+            "bin/app.mjs",
+            "import { dirname, resolve } from 'node:path'; const { fileURLToPath } = await import('url');
+            const __dirname = dirname(fileURLToPath(import.meta.url)); read(resolve(__dirname, '../man/page.md'));",
+        ),
+        ("man/page.md", ""),
+        ("package.json", "{}"),
+    ]);
+    assert_eq!(found.files, ["man/page.md", "package.json"]);
+}

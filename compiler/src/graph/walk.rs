@@ -182,6 +182,19 @@ impl Walker {
             }
             visited.references.push((reference, resolution));
         }
+        for guess in scan.guesses {
+            let from = guess.from.as_deref().map_or(directory, Path::new);
+            let resolution = self.resolver.resolve(from, &guess.specifier, EdgeKind::Require);
+            if let Ok(Target::File { path, .. }) = resolution {
+                if let Some(path) = self.resolver.by_links(from, &guess.specifier, EdgeKind::Require, &path) {
+                    self.links.follow(&path);
+                }
+                match guess.from {
+                    Some(_) => self.follow(scope, path, EdgeKind::Require),
+                    None => self.file(scope, path),
+                }
+            }
+        }
         let package_root = package.as_ref().map(|package| package.directory.as_path());
         for used in scan.paths {
             let load = match used.purpose {

@@ -20,6 +20,17 @@ pub struct Scan {
     pub references: Vec<Reference>,
     /// The paths that it makes from its own place.
     pub paths: Vec<PathUse>,
+    /// What it may ask for: a guess, made where it loads what can't be known.
+    pub guesses: Vec<Guess>,
+}
+
+/// A specifier that a module may ask for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Guess {
+    /// The specifier.
+    pub specifier: String,
+    /// The folder from which it is asked for, if that is not the module's own.
+    pub from: Option<String>,
 }
 
 /// A specifier in a module.

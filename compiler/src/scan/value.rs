@@ -9,8 +9,8 @@ use percent_encoding::percent_decode_str;
 use swc_common::SyntaxContext;
 use swc_ecma_ast::{
     ArrowExpr, ArrowFunctionBody, AssignExpr, AssignOp, AssignTarget, BinaryOp, CallExpr, Callee, Expr, ExprOrSpread,
-    Id, Ident, ImportDecl, ImportSpecifier, Lit, MemberExpr, MemberProp, MetaPropKind, ModuleExportName, NewExpr,
-    ObjectPatProp, Pat, PropName, SimpleAssignTarget, Tpl, UpdateExpr, VarDeclarator,
+    ForHead, ForOfStmt, Id, Ident, ImportDecl, ImportSpecifier, Lit, MemberExpr, MemberProp, MetaPropKind,
+    ModuleExportName, NewExpr, ObjectPatProp, Pat, PropName, SimpleAssignTarget, Tpl, UpdateExpr, VarDeclarator,
 };
 use swc_ecma_visit::{Visit, VisitWith};
 
@@ -102,6 +102,8 @@ pub enum Value {
     Function(String, String),
     /// A `require` for this module.
     Require,
+    /// A `require` for the module at a path.
+    RequireFrom(Pattern),
     /// A function that imports what it is given.
     Import,
 }
@@ -109,6 +111,8 @@ pub enum Value {
 /// The bindings of a module whose worth is known.
 pub struct Values {
     known: HashMap<Id, Value>,
+    /// Arrays of strings, and what iterates over them.
+    lists: HashMap<Id, Vec<String>>,
     assigned: HashMap<Id, u32>,
     unresolved: SyntaxContext,
     format: Format,
@@ -118,7 +122,7 @@ pub struct Values {
 impl Values {
     pub fn new(path: &Path, format: Format, unresolved: SyntaxContext) -> Self {
         let file = path.to_string_lossy().into_owned();
-        Self { known: HashMap::new(), assigned: HashMap::new(), unresolved, format, file }
+        Self { known: HashMap::new(), lists: HashMap::new(), assigned: HashMap::new(), unresolved, format, file }
     }
 
     fn here(&self) -> Pattern {
@@ -247,9 +251,14 @@ impl Values {
         }
     }
 
-    fn of_call(&self, call: &CallExpr) -> Option<Value> {
-        let Callee::Expr(callee) = &call.callee else { return None };
+    /// What a call is worth.
+    pub fn of_call(&self, call: &CallExpr) -> Option<Value> {
         let first = call.args.first().filter(|arg| arg.spread.is_none()).map(|arg| &*arg.expr);
+        let callee = match &call.callee {
+            Callee::Expr(callee) => callee,
+            Callee::Import(_) => return builtin(&self.text(first?)?),
+            _ => return None,
+        };
         // `__importDefault(require("path"))` and its many cousins
         if let Expr::Ident(helper) = &**callee
             && ["interop", "import", "toESM", "toModule"].iter().any(|part| helper.sym.contains(part))
@@ -264,11 +273,41 @@ impl Values {
                 ("path", "normalize") => self.text(first?).map(Pattern::normalize).map(Value::Text),
                 ("path", "dirname") => self.text(first?)?.parent().map(Value::Text),
                 ("url", "fileURLToPath" | "pathToFileURL") => self.of(first?),
-                ("module", "createRequire") => (self.text(first?)? == self.here()).then_some(Value::Require),
+                ("module", "createRequire") => match self.text(first?)? {
+                    from if from == self.here() => Some(Value::Require),
+                    from => (from.anchored && from.tail.is_none()).then_some(Value::RequireFrom(from)),
+                },
                 ("process", "getBuiltinModule") => builtin(&self.text(first?)?),
                 _ => None,
             },
             _ => None,
+        }
+    }
+
+    /// The strings that `expr` may be worth: one of several, or each of an array's.
+    pub fn choices(&self, expr: &Expr) -> Option<Vec<String>> {
+        match expr {
+            Expr::Paren(paren) => self.choices(&paren.expr),
+            Expr::Cond(cond) => {
+                let (then, other) = (self.choices(&cond.cons), self.choices(&cond.alt));
+                (then.is_some() || other.is_some()).then(|| [then, other].into_iter().flatten().flatten().collect())
+            }
+            Expr::Ident(ident) if self.lists.contains_key(&ident.to_id()) => self.lists.get(&ident.to_id()).cloned(),
+            Expr::Array(array) => {
+                let elements = array.elems.iter().flatten().filter(|element| element.spread.is_none());
+                Some(elements.filter_map(|element| self.whole(&element.expr)).collect())
+            }
+            expr => self.whole(expr).map(|text| vec![text]),
+        }
+    }
+
+    fn whole(&self, expr: &Expr) -> Option<String> {
+        self.text(expr).filter(|text| text.tail.is_none() && !text.anchored).map(|text| text.prefix)
+    }
+
+    fn bind_choices(&mut self, pattern: &Pat, choices: Option<Vec<String>>) {
+        if let (Pat::Ident(ident), Some(choices)) = (pattern, choices) {
+            self.lists.entry(ident.to_id()).or_default().extend(choices);
         }
     }
 
@@ -407,7 +446,43 @@ impl Visit for Values {
         if let Some(init) = &declarator.init {
             let value = self.of(init);
             self.bind_pattern(&declarator.name, value);
+            if matches!(&**init, Expr::Array(_) | Expr::Cond(_)) {
+                let choices = self.choices(init);
+                self.bind_choices(&declarator.name, choices);
+            }
         }
+    }
+
+    /// `for (const name of ["a", "b"])`
+    fn visit_for_of_stmt(&mut self, statement: &ForOfStmt) {
+        if let ForHead::VarDecl(variables) = &statement.left
+            && let [declarator] = &variables.decls[..]
+            && matches!(&*statement.right, Expr::Array(_) | Expr::Ident(_))
+        {
+            let choices = self.choices(&statement.right);
+            self.bind_choices(&declarator.name, choices);
+        }
+        statement.visit_children_with(self);
+    }
+
+    /// `["a", "b"].map((name) => …)`
+    fn visit_call_expr(&mut self, call: &CallExpr) {
+        if let Callee::Expr(callee) = &call.callee
+            && let Expr::Member(MemberExpr { obj, .. }) = &**callee
+            && matches!(&**obj, Expr::Array(_) | Expr::Ident(_))
+            && let Some(function) = call.args.first()
+        {
+            let parameter = match &*function.expr {
+                Expr::Arrow(arrow) => arrow.params.first(),
+                Expr::Fn(function) => function.function.params.first().map(|parameter| &parameter.pat),
+                _ => None,
+            };
+            let choices = parameter.and_then(|_| self.choices(obj));
+            if let Some(parameter) = parameter {
+                self.bind_choices(parameter, choices);
+            }
+        }
+        call.visit_children_with(self);
     }
 
     fn visit_assign_expr(&mut self, assign: &AssignExpr) {

@@ -13,7 +13,7 @@ use swc_ecma_visit::{Visit, VisitMutWith, VisitWith};
 
 use super::parse::range;
 use super::value::{Value, Values};
-use super::{PathUse, Pattern, Purpose, Reference, ReferenceKind, Scan};
+use super::{Guess, PathUse, Pattern, Purpose, Reference, ReferenceKind, Scan};
 
 /// Reads a parsed module.
 pub fn visit(mut program: Program, format: Format, path: &Path) -> Scan {
@@ -24,8 +24,13 @@ pub fn visit(mut program: Program, format: Format, path: &Path) -> Scan {
         let mut values = Values::new(path, format, SyntaxContext::empty().apply_mark(unresolved));
         program.visit_with(&mut values);
         let directory = path.parent().map(|parent| parent.to_string_lossy().into_owned()).unwrap_or_default();
-        let mut visitor = Visitor { values, directory, guards: 0, scan: Scan::default() };
+        let mut visitor = Visitor { values, directory, guards: 0, scan: Scan::default(), unsure: false };
         program.visit_with(&mut visitor);
+        if visitor.unsure {
+            program.visit_with(&mut Guesses(&mut visitor.scan.guesses));
+        }
+        visitor.scan.guesses.sort();
+        visitor.scan.guesses.dedup();
         visitor.scan
     })
 }
@@ -36,6 +41,24 @@ struct Visitor {
     /// How many `try` blocks and `.catch(…)` calls are around.
     guards: u32,
     scan: Scan,
+    /// Whether the module loads what can't be known.
+    unsure: bool,
+}
+
+/// Functions of `node:module` that load, or that make such.
+const LOADERS: [&str; 4] = ["createRequire", "_load", "_compile", "_resolveFilename"];
+
+/// Every string that may be the name of a file beside the module.
+struct Guesses<'a>(&'a mut Vec<Guess>);
+
+impl Visit for Guesses<'_> {
+    fn visit_str(&mut self, text: &Str) {
+        let specifier = text.value.to_string_lossy();
+        let named = specifier.trim_start_matches(['.', '/']);
+        if (specifier.starts_with("./") || specifier.starts_with("../")) && !named.is_empty() {
+            self.0.push(Guess { specifier: specifier.into_owned(), from: None });
+        }
+    }
 }
 
 impl Visitor {
@@ -70,10 +93,41 @@ impl Visitor {
                 if pattern.anchored {
                     self.path(pattern, purpose, &first.expr);
                 } else {
+                    self.unsure = true;
                     first.expr.visit_children_with(self);
                 }
             }
-            None => first.visit_with(self),
+            None => {
+                let choices = self.values.choices(&first.expr).filter(|_| !matches!(&*first.expr, Expr::Array(_)));
+                self.unsure |= choices.is_none();
+                let span = range(first.expr.span());
+                let reference = |specifier| Reference { specifier, kind, span: span.clone(), guarded: true };
+                self.scan.references.extend(choices.into_iter().flatten().map(reference));
+                first.visit_with(self);
+            }
+        }
+    }
+
+    /// The argument of a `require` for another place.
+    fn load_from(&mut self, args: &[ExprOrSpread], from: &Pattern) {
+        let texts = args.first().filter(|first| first.spread.is_none()).and_then(|arg| self.values.choices(&arg.expr));
+        self.unsure |= texts.is_none();
+        let from = from.prefix.rsplit_once('/').map(|(folder, _)| folder.to_owned());
+        let guess = |specifier| Guess { specifier, from: from.clone() };
+        self.scan.guesses.extend(texts.into_iter().flatten().map(guess));
+        args.visit_with(self);
+    }
+
+    /// Whether a call is of a function that loads what can't be told: a `require` for nobody knows where, or the
+    /// loader's own functions.
+    fn loads_anything(&self, call: &CallExpr, callee: &Expr) -> bool {
+        match self.values.of(callee) {
+            Some(Value::Function(module, function)) if module == "module" => match function.as_str() {
+                "createRequire" => self.values.of_call(call).is_none(),
+                function => matches!(function, "_load" | "_resolveFilename"),
+            },
+            _ => matches!(callee, Expr::Member(MemberExpr { prop: MemberProp::Ident(name), .. })
+                if matches!(&*name.sym, "_load" | "_compile")),
         }
     }
 
@@ -153,6 +207,24 @@ impl Visit for Visitor {
         if let Some(kind) = self.loads(callee) {
             return self.load(&call.args, kind);
         }
+        // Only callees that may be one: a long chain of calls would be looked at from each of its links.
+        let (is_candidate, required) = match &**callee {
+            Expr::Member(MemberExpr { obj, prop: MemberProp::Ident(name), .. }) => {
+                let is_resolve = name.sym == "resolve";
+                (is_resolve || LOADERS.contains(&&*name.sym), if is_resolve { obj } else { callee })
+            }
+            Expr::Ident(_) | Expr::Call(_) | Expr::Paren(_) | Expr::Seq(_) => (true, callee),
+            _ => (false, callee),
+        };
+        if is_candidate {
+            if let Some(Value::RequireFrom(from)) = self.values.of(required) {
+                return self.load_from(&call.args, &from);
+            }
+            self.unsure |= self.loads_anything(call, callee);
+        }
+        // `names.map(require)`
+        let is_require = |arg: &ExprOrSpread| arg.expr.is_ident() && self.values.of(&arg.expr) == Some(Value::Require);
+        self.unsure |= call.args.iter().any(is_require);
         if let Expr::Member(MemberExpr { obj, prop: MemberProp::Ident(name), .. }) = &**callee
             && (name.sym == "catch" || (name.sym == "then" && call.args.len() == 2))
         {
