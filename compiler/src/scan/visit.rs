@@ -198,6 +198,12 @@ impl Visit for Visitor {
         statement.finalizer.visit_with(self);
     }
 
+    /// The loader's own functions may also be replaced.
+    fn visit_member_expr(&mut self, member: &MemberExpr) {
+        self.unsure |= matches!(&member.prop, MemberProp::Ident(name) if LOADERS[1..].contains(&&*name.sym));
+        member.visit_children_with(self);
+    }
+
     fn visit_call_expr(&mut self, call: &CallExpr) {
         let callee = match &call.callee {
             Callee::Import(_) => return self.load(&call.args, ReferenceKind::DynamicImport),
