@@ -111,6 +111,15 @@ impl Realm {
         self.slot(scope, name).and_then(|value| value.try_into().ok())
     }
 
+    /// The map kept under `name`, made when first asked for.
+    pub fn map<'s>(&self, scope: &v8::PinScope<'s, '_>, name: &str) -> v8::Local<'s, v8::Map> {
+        self.slot(scope, name).and_then(|map| map.try_into().ok()).unwrap_or_else(|| {
+            let map = v8::Map::new(scope);
+            self.set_slot(scope, name, map);
+            map
+        })
+    }
+
     /// All slots as an array of names and values, for the snapshot. The realm forgets them.
     pub fn take_slots<'s>(&self, scope: &mut v8::PinScope<'s, '_>) -> v8::Local<'s, v8::Array> {
         let mut slots: Vec<_> = self.slots.take().into_iter().collect();

@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::os::fd::AsRawFd;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use kiln_payload::{Image, Seal, Section, SectionId};
@@ -45,29 +44,22 @@ pub fn main() -> ! {
     bindings::errors::exit_process(code)
 }
 
+/// The executable's verified contents: where the front page has had the kernel map them, or mapped here for a stub that
+/// was linked without one, as while developing.
 fn open() -> Result<Image, String> {
-    let file = open_self().map_err(|error| format!("the executable can't read itself: {error}"))?;
-    // SAFETY: an executable that runs can't be written to (ETXTBSY), so the mapping does not change; it
-    // lives as long as the process.
-    let map = unsafe { memmap2::Mmap::map(file.as_raw_fd()) };
-    let map = map.map_err(|error| format!("the executable can't map itself: {error}"))?;
-    let bytes: &'static [u8] = Box::leak(Box::new(map));
+    // SAFETY: the seal is this process's own, and an executable that runs can't be written to (ETXTBSY).
+    let bytes = match unsafe { SEAL.mapped_file() } {
+        Some(bytes) => bytes,
+        None => map_self().map_err(|error| format!("the executable can't read itself: {error}"))?,
+    };
     Image::open(bytes, &SEAL).map_err(|damage| damage.to_string())
 }
 
-/// Opens the executable. Where there is no `/proc`, as in a bare chroot, the kernel's note of what was started leads
-/// to it.
-fn open_self() -> std::io::Result<File> {
-    File::open("/proc/self/exe").or_else(|error| {
-        // SAFETY: `getauxval` takes and keeps nothing.
-        let name = unsafe { libc::getauxval(libc::AT_EXECFN) } as *const std::ffi::c_char;
-        if name.is_null() {
-            return Err(error);
-        }
-        // SAFETY: the kernel put a string there that lives as long as the process.
-        let name = unsafe { std::ffi::CStr::from_ptr(name) };
-        File::open(std::ffi::OsStr::from_bytes(name.to_bytes()))
-    })
+fn map_self() -> std::io::Result<&'static [u8]> {
+    let file = File::open("/proc/self/exe")?;
+    // SAFETY: as in `open`; the mapping lives as long as the process.
+    let map = unsafe { memmap2::Mmap::map(file.as_raw_fd()) }?;
+    Ok(Box::leak(Box::new(map)))
 }
 
 /// The snapshot's blob, which V8 reads now and for each context that is made later.

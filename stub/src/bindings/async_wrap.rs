@@ -47,6 +47,7 @@ mod field {
     pub const BEFORE: usize = 1;
     pub const AFTER: usize = 2;
     pub const DESTROY: usize = 3;
+    pub const CHECK: usize = 6;
     pub const STACK_LENGTH: usize = 7;
     pub const USES_EXECUTION_ASYNC_RESOURCE: usize = 8;
     pub const COUNT: usize = 9;
@@ -82,7 +83,7 @@ fn setup<'s>(scope: &mut PinScope<'s, '_>, target: Local<'s, Object>) {
     // As in Node: the id 1 belongs to the bootstrap, and no default trigger is set.
     aliased::cells::<f64>(scope, IDS)[id::COUNTER].set(1.0);
     aliased::cells::<f64>(scope, IDS)[id::DEFAULT_TRIGGER].set(-1.0);
-    aliased::cells::<u32>(scope, FIELDS)[6].set(1);
+    aliased::cells::<u32>(scope, FIELDS)[field::CHECK].set(1);
     let resources = Array::new(scope, 0);
     js::set(scope, target, "execution_async_resources", resources);
     let realm = Realm::current();
@@ -191,7 +192,7 @@ pub fn pop_context(scope: &mut PinScope, expected: f64) -> bool {
     if length == 0 {
         return false;
     }
-    if ids[id::EXECUTION].get() != expected && fields[6].get() > 0 {
+    if ids[id::EXECUTION].get() != expected && fields[field::CHECK].get() > 0 {
         eprintln!(
             "Error: async hook stack has become corrupted (actual: {}, expected: {expected})",
             ids[id::EXECUTION].get()

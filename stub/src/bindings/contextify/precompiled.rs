@@ -21,13 +21,7 @@ pub fn precompile<'s>(scope: &mut PinScope<'s, '_>, path: &str, source: &'static
     };
     let Some(function) = function else { return };
     let entry = Array::new_with_elements(scope, &[code.into(), function.into()]);
-    let realm = Realm::current();
-    let map = realm.slot(scope, PRECOMPILED).and_then(|map| Local::<Map>::try_from(map).ok());
-    let map = map.unwrap_or_else(|| {
-        let map = Map::new(scope);
-        realm.set_slot(scope, PRECOMPILED, map);
-        map
-    });
+    let map = Realm::current().map(scope, PRECOMPILED);
     map.set(scope, filename.into(), entry.into());
 }
 

@@ -27,13 +27,7 @@ pub fn precompile<'s>(scope: &mut PinScope<'s, '_>, path: &str, source: &'static
     let Some(holder) = template.new_instance(scope) else { return };
     holder.set_internal_field(0, module.into());
     js::set(scope, holder, "source", code);
-    let realm = Realm::current();
-    let map = realm.slot(scope, PRECOMPILED).and_then(|map| Local::<Map>::try_from(map).ok());
-    let map = map.unwrap_or_else(|| {
-        let map = Map::new(scope);
-        realm.set_slot(scope, PRECOMPILED, map);
-        map
-    });
+    let map = Realm::current().map(scope, PRECOMPILED);
     map.set(scope, url.into(), holder.into());
 }
 
