@@ -20,6 +20,8 @@ pub const PRIMORDIALS: &str = "bootstrap.primordials";
 pub const EXIT_INFO: &str = "bootstrap.exit_info";
 /// The slot of the function that runs the program.
 pub const MAIN: &str = "bootstrap.main";
+/// The slot of the function that runs a worker.
+pub const WORKER: &str = "bootstrap.worker";
 
 const PER_CONTEXT: &[&str] =
     &["internal/per_context/primordials", "internal/per_context/domexception", "internal/per_context/messageport"];
@@ -98,6 +100,54 @@ pub fn run<'s>(scope: &mut PinScope<'s, '_>) -> Option<()> {
     evaluate(scope, TAKE_AWAY)?;
     let main = builtins::compile(scope, "internal/main/run_main_module")?;
     realm.set_slot(scope, MAIN, main);
+    Some(())
+}
+
+/// What makes a worker's context of the main thread's, as Node does it too.
+const WORKER_SCRIPTS: &[&str] =
+    &["internal/bootstrap/switches/is_not_main_thread", "internal/bootstrap/switches/does_not_own_process_state"];
+
+/// Modules that ask at their top level which thread they are on. A snapshot may have them, with the answers of the main
+/// thread.
+const THREAD_MODULES: &[&str] = &[
+    "inspector",
+    "inspector/promises",
+    "internal/locks",
+    "internal/util/trace_sigint",
+    "internal/webworker",
+    "internal/worker",
+    "internal/worker/messaging",
+    "trace_events",
+    "worker_threads",
+];
+
+/// Makes the context, which was set up for the main thread, that of a worker. `None` with an exception pending when it
+/// fails.
+pub fn become_worker<'s>(scope: &mut PinScope<'s, '_>) -> Option<()> {
+    let realm = Realm::current();
+    let process = realm.slot(scope, PROCESS)?;
+    let require = realm.function(scope, builtins::REQUIRE)?;
+    let internal_binding = realm.slot(scope, builtins::INTERNAL_BINDING)?;
+    let primordials = realm.slot(scope, PRIMORDIALS)?;
+    let id = js::string(scope, "internal/bootstrap/realm");
+    let undefined = js::undefined(scope);
+    let loader: Local<Object> = require.call(scope, undefined, &[id.into()])?.try_into().ok()?;
+    let class: Local<Object> = js::get(scope, loader, "BuiltinModule")?.try_into().ok()?;
+    let modules: Local<v8::Map> = js::get(scope, class, "map")?.try_into().ok()?;
+    for id in THREAD_MODULES {
+        let id = js::string(scope, id);
+        let module = modules.get(scope, id.into()).and_then(|module| Local::<Object>::try_from(module).ok());
+        let Some(module) = module else { continue };
+        let no = js::boolean(scope, false);
+        js::set(scope, module, "loaded", no);
+        js::set(scope, module, "module", undefined);
+        js::set(scope, module, "exportKeys", undefined);
+        let exports = Object::new(scope);
+        js::set(scope, module, "exports", exports);
+    }
+    for id in WORKER_SCRIPTS {
+        call(scope, id, &[process, require.into(), internal_binding, primordials])?;
+    }
     Some(())
 }
 

@@ -56,6 +56,9 @@ pub fn in_context<'s>(
     body: impl FnOnce(&mut v8::PinScope<'s, '_>) -> Option<v8::Local<'s, v8::Value>>,
 ) -> Option<v8::Local<'s, v8::Value>> {
     let realm = Realm::current();
+    if realm.thread.is_stopping() {
+        return None;
+    }
     let depth = realm.callback_depth.get();
     realm.callback_depth.set(depth + 1);
     let outer_frame = scope.get_continuation_preserved_embedder_data();
@@ -93,6 +96,9 @@ pub fn reporting<'s>(
 
 /// Runs the microtasks, then what `process.nextTick` queued, if anything.
 pub fn run_ticks(scope: &mut v8::PinScope) {
+    if Realm::current().thread.is_stopping() {
+        return;
+    }
     if !task_queue::has_tick_scheduled(scope) {
         scope.perform_microtask_checkpoint();
     }

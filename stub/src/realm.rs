@@ -13,6 +13,7 @@ use kiln_payload::Image;
 
 use crate::library::Library;
 use crate::source::Source;
+use crate::thread::Thread;
 use crate::wrap::Wraps;
 
 /// State of one isolate; [`Realm::current`] is that of the running thread.
@@ -27,6 +28,8 @@ pub struct Realm {
     pub callback_depth: Cell<usize>,
     /// True while a snapshot is taken.
     pub building: bool,
+    /// The thread that it runs on.
+    pub thread: Thread,
     /// Everything that the process shares between its realms.
     pub program: &'static Program,
 }
@@ -39,6 +42,8 @@ pub struct Program {
     pub sources: Vec<Source>,
     /// Node's library.
     pub library: Library,
+    /// The snapshot that realms start from; none while it is taken.
+    pub snapshot: Option<&'static [u8]>,
 }
 
 thread_local! {
@@ -47,7 +52,7 @@ thread_local! {
 
 impl Realm {
     /// Makes the realm of this thread.
-    pub fn install(isolate: &v8::Isolate, program: &'static Program, building: bool) -> Rc<Realm> {
+    pub fn install(isolate: &v8::Isolate, program: &'static Program, thread: Thread, building: bool) -> Rc<Realm> {
         let realm = Rc::new(Realm {
             // SAFETY: the pointer is only used while the isolate lives; `uninstall` comes first.
             isolate: unsafe { isolate.as_raw_isolate_ptr() },
@@ -57,6 +62,7 @@ impl Realm {
             wraps: Wraps::new(building),
             callback_depth: Cell::new(0),
             building,
+            thread,
             program,
         });
         CURRENT.set(Some(realm.clone()));

@@ -6,7 +6,8 @@ use v8::PinScope;
 
 use crate::bindings::{self, contextify, errors, module_wrap, task_queue};
 use crate::realm::{Program, Realm};
-use crate::{binding, bootstrap, trace, train, uv};
+use crate::thread::Thread;
+use crate::{binding, bootstrap, platform, trace, train, uv};
 
 /// V8 flags of every isolate. They are the same when a snapshot is taken and when it is restored.
 ///
@@ -38,8 +39,7 @@ pub fn initialize_v8(building: bool) {
     if v8::icu::set_common_data_78(deno_core_icudata::ICU_DATA).is_err() {
         eprintln!("kiln: ICU does not take its data");
     }
-    let platform = v8::new_default_platform(0, false).make_shared();
-    v8::V8::initialize_platform(platform);
+    v8::V8::initialize_platform(platform::new());
     v8::V8::initialize();
 }
 
@@ -59,7 +59,7 @@ pub fn take(program: &'static Program) -> Result<Vec<u8>, Failure> {
     let references = references(program);
     let mut isolate = v8::Isolate::snapshot_creator(Some(references.into()), None);
     prepare(&mut isolate, true);
-    let realm = Realm::install(&isolate, program, true);
+    let realm = Realm::install(&isolate, program, Thread::main(), true);
     let filled = {
         v8::scope!(let scope, &mut isolate);
         let context = v8::Context::new(scope, Default::default());
@@ -123,8 +123,9 @@ fn fill(scope: &mut PinScope, program: &'static Program) -> Result<(), Failure> 
     Ok(())
 }
 
-/// An isolate with the program in it, ready to run.
-pub fn restore(program: &'static Program, blob: &'static [u8]) -> (v8::OwnedIsolate, Rc<Realm>) {
+/// An isolate with the program in it, ready to run on this thread.
+pub fn restore(program: &'static Program, thread: Thread) -> (v8::OwnedIsolate, Rc<Realm>) {
+    let blob = program.snapshot.expect("a program that runs has its snapshot");
     let mut params = v8::CreateParams::default()
         .snapshot_blob(v8::StartupData::from(blob))
         .external_references(references(program).into());
@@ -133,11 +134,17 @@ pub fn restore(program: &'static Program, blob: &'static [u8]) -> (v8::OwnedIsol
         // Without it V8 takes a limit for small machines.
         params = params.heap_limits_from_system_memory(memory, 0);
     }
+    if let Some(worker) = &thread.worker {
+        params = worker.limits.apply(params);
+        let stack = uv::process::stack_position() - worker.limits.script_stack();
+        // SAFETY: the thread was given a stack of at least this size, and the isolate stays on it.
+        params = unsafe { params.set_stack_limit(stack as *mut u32) };
+    }
     trace::mark("the machine's memory is known");
     let mut isolate = v8::Isolate::new(params);
     trace::mark("the isolate is restored");
     prepare(&mut isolate, false);
-    let realm = Realm::install(&isolate, program, false);
+    let realm = Realm::install(&isolate, program, thread, false);
     {
         v8::scope!(let scope, &mut isolate);
         let context = v8::Context::from_snapshot(scope, MAIN_CONTEXT, Default::default());

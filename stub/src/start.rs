@@ -10,8 +10,9 @@ use memmap2::Advice;
 use crate::library::Library;
 use crate::realm::{self, Program, Realm};
 use crate::source::Source;
+use crate::thread::Thread;
 use crate::wrap::AsyncIds;
-use crate::{aliased, bindings, bootstrap, callback, js, snapshot, trace, uv};
+use crate::{aliased, bindings, bootstrap, callback, js, platform, snapshot, trace, uv};
 
 /// The exit code of an executable that was cut short or altered: `EX_SOFTWARE` of `sysexits.h`.
 const DAMAGED: i32 = 70;
@@ -83,7 +84,7 @@ fn unpack(section: Section) -> Result<&'static [u8], String> {
     Ok(blob)
 }
 
-fn program(image: Image) -> Result<&'static Program, String> {
+fn program(image: Image, snapshot: Option<&'static [u8]>) -> Result<&'static Program, String> {
     let index = image.index().map_err(|damage| damage.to_string())?;
     let sources: Result<Vec<Source>, _> = index
         .modules
@@ -96,7 +97,7 @@ fn program(image: Image) -> Result<&'static Program, String> {
         })
         .collect();
     let sources = sources.map_err(|damage: kiln_payload::Damage| damage.to_string())?;
-    Ok(Box::leak(Box::new(Program { image, sources, library: Library::new() })))
+    Ok(Box::leak(Box::new(Program { image, sources, library: Library::new(), snapshot })))
 }
 
 /// `IMAGE --kiln-snapshot BLOB`: writes the snapshot's file.
@@ -107,7 +108,7 @@ fn take_snapshot(image: Image) -> i32 {
         return DAMAGED;
     };
     snapshot::initialize_v8(true);
-    let result = program(image).and_then(snapshot::take).and_then(|taken| {
+    let result = program(image, None).and_then(snapshot::take).and_then(|taken| {
         let path: &Path = blob.as_ref();
         std::fs::write(path, &taken).map_err(|error| format!("cannot write {}: {error}", path.display()))
     });
@@ -121,7 +122,7 @@ fn take_snapshot(image: Image) -> i32 {
 }
 
 fn run(image: Image, blob: &'static [u8]) -> i32 {
-    let program = match program(image) {
+    let program = match program(image, Some(blob)) {
         Ok(program) => program,
         Err(message) => {
             eprintln!("{message}");
@@ -134,22 +135,25 @@ fn run(image: Image, blob: &'static [u8]) -> i32 {
     uv::environment::remove(b"NODE_V8_COVERAGE");
     snapshot::initialize_v8(false);
     trace::mark("V8 is initialized");
-    let (isolate, _realm) = snapshot::restore(program, blob);
+    let (isolate, _realm) = snapshot::restore(program, Thread::main());
     bindings::timers::start();
+    platform::attach();
     trace::mark("the context is restored");
-    realm::enter(run_main);
+    realm::enter(|scope| run_main(scope, bootstrap::MAIN));
     trace::mark("the entry has run");
-    let code = spin();
+    realm::enter(|scope| bindings::performance::mark_loop_start(scope));
+    let code = spin().unwrap_or_default();
     trace::mark("the event loop is done");
     // The process ends here: tearing the heap down would only take time.
     std::mem::forget(isolate);
     code
 }
 
-fn run_main(scope: &mut v8::PinScope) {
+/// Runs the main script that is in the slot `main`.
+pub(crate) fn run_main(scope: &mut v8::PinScope, main: &str) {
     let realm = Realm::current();
     let slots = [
-        bootstrap::MAIN,
+        main,
         bootstrap::PROCESS,
         bindings::builtins::REQUIRE,
         bindings::builtins::INTERNAL_BINDING,
@@ -169,22 +173,30 @@ fn run_main(scope: &mut v8::PinScope) {
     });
 }
 
-/// Runs the event loop until nothing is left to do. Returns the exit code.
-fn spin() -> i32 {
-    realm::enter(|scope| bindings::performance::mark_loop_start(scope));
+/// Runs the event loop until nothing is left to do. Returns the exit code, unless the thread has to stop before that.
+pub(crate) fn spin() -> Option<i32> {
+    let realm = Realm::current();
+    let is_stopping = || realm.thread.is_stopping();
     loop {
-        if uv::event_loop::run() {
+        let alive = uv::event_loop::run();
+        if is_stopping() {
+            return None;
+        }
+        if alive || platform::drain() {
             continue;
         }
         realm::enter(|scope| {
             bindings::async_wrap::run_destroy_hooks(scope);
             emit(scope, "beforeExit", 0);
         });
+        if is_stopping() {
+            return None;
+        }
         if !uv::event_loop::alive() {
             break;
         }
     }
-    realm::enter(|scope| {
+    let code = realm::enter(|scope| {
         bindings::performance::mark_loop_exit(scope);
         let unsettled = bindings::module_wrap::has_unsettled_entry(scope);
         let code = if unsettled { 13 } else { 0 };
@@ -195,7 +207,8 @@ fn spin() -> i32 {
             bindings::module_wrap::report_unsettled_entry(scope);
         }
         code
-    })
+    });
+    (!is_stopping()).then_some(code)
 }
 
 /// `process.exitCode`, if the program set it.

@@ -13,6 +13,7 @@ use v8::script_compiler::{self, CompileOptions, NoCacheReason};
 
 use crate::bindings::{builtins, mksnapshot, timers};
 use crate::realm::{Program, Realm};
+use crate::thread::Thread;
 use crate::{bootstrap, js, snapshot, uv};
 
 /// Code caches by the module's position in the library.
@@ -45,7 +46,7 @@ pub fn rehearse(program: &'static Program) -> Caches {
         let folder = Folder::new();
         let mut isolate = v8::Isolate::new(v8::CreateParams::default());
         snapshot::prepare(&mut isolate, true);
-        let realm = Realm::install(&isolate, program, true);
+        let realm = Realm::install(&isolate, program, Thread::main(), true);
         let caches = {
             v8::scope!(let scope, &mut isolate);
             let context = v8::Context::new(scope, Default::default());

@@ -7,7 +7,6 @@ use std::os::unix::ffi::OsStrExt as _;
 use v8::{Array, FunctionCallbackArguments, Local, Object, PinScope, ReturnValue, Value};
 
 use crate::realm::Realm;
-use crate::uv::environment;
 use crate::uv::system::{self, identity};
 use crate::{errors, js, text};
 
@@ -41,7 +40,7 @@ fn setup<'s>(scope: &mut PinScope<'s, '_>, target: Local<'s, Object>) {
 
 /// A variable, unless the process has rights that who set it has not.
 fn trusted(name: &str) -> Option<std::ffi::OsString> {
-    if identity::is_privileged() { None } else { environment::get(name.as_bytes()) }
+    if identity::is_privileged() { None } else { Realm::current().thread.environment.get(name.as_bytes()) }
 }
 
 /// The variables that say where Node looks for modules that it finds nowhere else.

@@ -19,6 +19,7 @@ pub mod errors;
 pub mod fs;
 pub mod fs_dir;
 pub mod fs_event_wrap;
+pub mod heap_utils;
 pub mod http2;
 pub mod icu;
 pub mod inspector;
@@ -80,6 +81,7 @@ pub static ROOMS: &[&Room] = &[
     &fs::ROOM,
     &fs_dir::ROOM,
     &fs_event_wrap::ROOM,
+    &heap_utils::ROOM,
     &http2::ROOM,
     &icu::ROOM,
     &inspector::ROOM,

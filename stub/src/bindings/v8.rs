@@ -58,10 +58,29 @@ fn cached_data_version_tag<'s>(_: &mut PinScope<'s, '_>, _: Args<'s>, mut rv: Re
     rv.set_uint32(v8::script_compiler::cached_data_version_tag());
 }
 
-fn update_heap_statistics<'s>(scope: &mut PinScope<'s, '_>, _: Args<'s>, _: Return<'s>) {
-    let heap = scope.get_heap_statistics();
-    // In the order of the binding's indices.
-    let numbers = [
+/// What [`heap_statistics`] says, under the names by which programs know it.
+const STATISTICS: [&str; 15] = [
+    "total_heap_size",
+    "total_heap_size_executable",
+    "total_physical_size",
+    "total_available_size",
+    "used_heap_size",
+    "heap_size_limit",
+    "malloced_memory",
+    "peak_malloced_memory",
+    "does_zap_garbage",
+    "number_of_native_contexts",
+    "number_of_detached_contexts",
+    "total_global_handles_size",
+    "used_global_handles_size",
+    "external_memory",
+    "total_allocated_bytes",
+];
+
+/// Sizes of the heap, in the order of the binding's indices.
+pub fn heap_statistics(isolate: &mut v8::Isolate) -> Vec<f64> {
+    let heap = isolate.get_heap_statistics();
+    vec![
         heap.total_heap_size() as f64,
         heap.total_heap_size_executable() as f64,
         heap.total_physical_size() as f64,
@@ -77,7 +96,26 @@ fn update_heap_statistics<'s>(scope: &mut PinScope<'s, '_>, _: Args<'s>, _: Retu
         heap.used_global_handles_size() as f64,
         heap.external_memory() as f64,
         heap.total_allocated_bytes() as f64,
-    ];
+    ]
+}
+
+/// [`heap_statistics`] as an object.
+pub fn statistics_object<'s>(scope: &mut PinScope<'s, '_>, numbers: &[f64]) -> Local<'s, Object> {
+    let names = STATISTICS.map(|name| js::name(scope, name).into());
+    let values: Vec<Local<Value>> = STATISTICS
+        .iter()
+        .zip(numbers)
+        .map(|(name, number)| match *name {
+            "does_zap_garbage" => js::boolean(scope, *number != 0.0),
+            _ => js::number(scope, *number),
+        })
+        .collect();
+    let null = js::null(scope);
+    Object::with_prototype_and_properties(scope, null, &names, &values)
+}
+
+fn update_heap_statistics<'s>(scope: &mut PinScope<'s, '_>, _: Args<'s>, _: Return<'s>) {
+    let numbers = heap_statistics(scope);
     fill(scope, HEAP, &numbers);
 }
 

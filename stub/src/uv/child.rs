@@ -59,7 +59,7 @@ impl Command {
         Some(environment)
     }
 
-    /// Calls `body` with the options of `uv_spawn`.
+    /// Calls `body` with the options of `uv_spawn`, which looks for the program in the environment's path.
     pub(super) fn with_options<R>(
         &self,
         stdio: &mut [sys::uv_stdio_container_t],
@@ -84,7 +84,7 @@ impl Command {
             uid: self.uid.unwrap_or_default(),
             gid: self.gid.unwrap_or_default(),
         };
-        body(&options)
+        super::environment::unchanged(|| body(&options))
     }
 }
 

@@ -12,6 +12,7 @@ use std::rc::Rc;
 use libuv_sys2 as sys;
 
 use super::event_loop;
+use super::wakeup::Waker;
 use super::watch::{OnEvent, OnPoll};
 
 /// What a handle is.
@@ -78,6 +79,8 @@ pub(super) struct Storage {
     pub on_exit: RefCell<Option<OnExit>>,
     pub on_event: RefCell<Option<OnEvent>>,
     pub on_poll: RefCell<Option<OnPoll>>,
+    /// What other threads reach the handle by.
+    pub waker: RefCell<Option<Waker>>,
     /// The buffer that libuv is reading into.
     pub reading: Cell<*mut [u8]>,
     /// The most that is read at once.
@@ -115,6 +118,7 @@ impl Handle {
             on_exit: RefCell::default(),
             on_event: RefCell::default(),
             on_poll: RefCell::default(),
+            waker: RefCell::default(),
             reading: Cell::new(ptr::slice_from_raw_parts_mut(ptr::null_mut(), 0)),
             read_limit: Cell::new(READ_SIZE),
         });
@@ -238,6 +242,25 @@ impl Drop for Storage {
         if !reading.is_null() {
             // SAFETY: a buffer here came out of a box and is libuv's no more.
             drop(unsafe { Box::from_raw(reading) });
+        }
+    }
+}
+
+/// Closes a handle whose owner is not asked, because its loop goes. Does nothing for one that is closing already.
+///
+/// # Safety
+///
+/// The handle must be that of a [`Handle`], on this thread's loop.
+pub(super) unsafe fn close_raw(raw: *mut sys::uv_handle_t) {
+    // SAFETY: libuv only walks over handles that it has not let go of.
+    unsafe {
+        if sys::uv_is_closing(raw) == 0 {
+            let storage = storage_of(raw);
+            if let Some(waker) = &*storage.waker.borrow() {
+                waker.forget();
+            }
+            storage.phase.set(Phase::Closing);
+            sys::uv_close(raw, Some(closed));
         }
     }
 }

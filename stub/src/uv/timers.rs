@@ -11,6 +11,8 @@ struct Handles {
     timer: sys::uv_timer_t,
     check: sys::uv_check_t,
     idle: sys::uv_idle_t,
+    /// How many of them are open while they are being closed.
+    open: usize,
     on_timer: fn(),
     on_check: fn(),
 }
@@ -22,12 +24,13 @@ thread_local! {
 /// Makes the handles of this thread's loop. None of them keeps the loop alive yet.
 pub fn start(on_timer: fn(), on_check: fn()) {
     // SAFETY: libuv's handles may be zero before they are initialized; the box gives them an address
-    // for as long as the thread's loop, which is never closed.
+    // until `stop`.
     unsafe {
         let handles = Box::into_raw(Box::new(Handles {
             timer: std::mem::zeroed(),
             check: std::mem::zeroed(),
             idle: std::mem::zeroed(),
+            open: 3,
             on_timer,
             on_check,
         }));
@@ -77,6 +80,31 @@ pub fn keep_for_immediates(keep: bool) {
             sys::uv_idle_stop(idle);
         }
     });
+}
+
+/// Closes the handles; the loop has to run until that is through.
+pub(super) fn stop() {
+    // SAFETY: `start` initialized the handles; nobody reaches them any more, and the last close callback frees them.
+    with(|handles| unsafe {
+        HANDLES.set(std::ptr::null_mut());
+        let all: [*mut sys::uv_handle_t; 3] =
+            [(&raw mut (*handles).timer).cast(), (&raw mut (*handles).check).cast(), (&raw mut (*handles).idle).cast()];
+        for handle in all {
+            (*handle).data = handles.cast();
+            sys::uv_close(handle, Some(closed));
+        }
+    });
+}
+
+unsafe extern "C" fn closed(raw: *mut sys::uv_handle_t) {
+    // SAFETY: `stop` set the pointer, and the memory lives until the last of the three is closed.
+    unsafe {
+        let handles = (*raw).data.cast::<Handles>();
+        (*handles).open -= 1;
+        if (*handles).open == 0 {
+            drop(Box::from_raw(handles));
+        }
+    }
 }
 
 unsafe extern "C" fn timer(_: *mut sys::uv_timer_t) {

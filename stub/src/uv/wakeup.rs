@@ -36,7 +36,8 @@ impl Waker {
         }
     }
 
-    fn forget(&self) {
+    /// The handle is about to be closed.
+    pub(super) fn forget(&self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).0 = ptr::null_mut();
     }
 }
@@ -50,6 +51,7 @@ impl Wakeup {
         }?;
         *handle.storage().on_number.borrow_mut() = Some(Rc::new(move |_| on_wake()));
         let waker = Waker(Arc::new(Mutex::new(Target(handle.raw()))));
+        *handle.storage().waker.borrow_mut() = Some(waker.clone());
         Ok(Wakeup { handle, waker })
     }
 

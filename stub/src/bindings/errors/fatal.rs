@@ -30,8 +30,8 @@ pub fn trigger_uncaught<'s>(
     from_promise: bool,
 ) {
     let realm = Realm::current();
-    if realm.building {
-        // It belongs to the program's run, where it will happen again.
+    if realm.building || realm.thread.is_stopping() {
+        // It belongs to the program's run, where it will happen again; or nothing can be done about it any more.
         return;
     }
     let message = message.unwrap_or_else(|| v8::Exception::create_message(scope, exception));
@@ -40,7 +40,7 @@ pub fn trigger_uncaught<'s>(
     let handler = handler.and_then(|handler| Local::<Function>::try_from(handler).ok());
     let (Some(process), Some(handler)) = (process, handler) else {
         print_exception(scope, exception, message, false);
-        exit_process(INVALID_FATAL_EXCEPTION);
+        return exit(INVALID_FATAL_EXCEPTION);
     };
     let from_promise = js::boolean(scope, from_promise);
     let outcome = {
@@ -59,11 +59,11 @@ pub fn trigger_uncaught<'s>(
     match outcome {
         Err((exception, message, enhance)) => {
             print_exception(scope, exception, message, enhance);
-            exit_process(EXCEPTION_IN_FATAL_EXCEPTION_HANDLER);
+            exit(EXCEPTION_IN_FATAL_EXCEPTION_HANDLER);
         }
         Ok(handled) if handled.is_some_and(|handled| handled.is_false()) => {
             print_exception(scope, exception, message, true);
-            exit_process(exit_code(scope).unwrap_or(GENERIC_USER_ERROR));
+            exit(exit_code(scope).unwrap_or(GENERIC_USER_ERROR));
         }
         Ok(_) => {}
     }
@@ -170,9 +170,21 @@ pub fn print(text: &str) {
     }
 }
 
+/// Ends the program; or only this thread, if it is a worker's: as soon as it gets out of what it is doing.
+pub fn exit(code: i32) {
+    match &Realm::current().thread.worker {
+        Some(worker) => {
+            worker.control.exit(code, None);
+            crate::uv::event_loop::stop();
+        }
+        None => exit_process(code),
+    }
+}
+
 /// Ends the process, without unwinding or destructors: other threads may be in the middle of anything.
 pub fn exit_process(code: i32) -> ! {
     let _ = std::io::stdout().flush();
     let _ = std::io::stderr().flush();
-    crate::uv::process::exit(code)
+    // Code of the C library that runs at an exit takes away what workers are using.
+    crate::uv::process::exit(code, crate::bindings::worker::any_running())
 }

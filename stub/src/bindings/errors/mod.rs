@@ -11,7 +11,7 @@ use crate::realm::Realm;
 use crate::{facts, js};
 
 pub use arrow::{append_exception_line, decorate, error_source};
-pub use fatal::{exit_process, print, trigger_uncaught};
+pub use fatal::{exit, exit_process, print, trigger_uncaught};
 pub use hooks::{MAY_GENERATE_CODE, MAY_GENERATE_WASM, install};
 
 crate::room! {

@@ -12,7 +12,9 @@ use crate::errors::{self, Kind};
 use crate::js;
 use crate::realm::Realm;
 
+pub use channel::{End, Group};
 pub use message::{CLONEABLE, Message, Parcel, TRANSFERABLE, Traveller};
+pub use port::create as create_port;
 
 crate::room! {
     name: "messaging",

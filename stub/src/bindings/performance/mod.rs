@@ -128,14 +128,14 @@ fn constants<'s>(scope: &mut PinScope<'s, '_>) -> Local<'s, Object> {
     constants
 }
 
-/// Sets the time that `performance.now()` counts from: when this process began. Called after a restore.
+/// Sets the time that `performance.now()` counts from: when this thread began. Called after a restore.
 pub fn start_clock(scope: &PinScope) {
     let milestones = aliased::cells::<f64>(scope, MILESTONES);
     if milestones.is_empty() {
         return;
     }
     let now = event_loop::hrtime() as f64;
-    let origin = crate::uv::process::started() as f64;
+    let origin = Realm::current().thread.started as f64;
     let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let clock = clock.as_nanos() as f64 - (now - origin);
     milestones[milestone::TIME_ORIGIN_TIMESTAMP].set((clock / 1e3).floor());
@@ -155,9 +155,10 @@ fn mark(scope: &PinScope, index: usize) {
     }
 }
 
-/// Notes that the event loop begins to run.
-pub fn mark_loop_start(scope: &PinScope) {
+/// Notes that the event loop begins to run. Returns the time, in nanoseconds of the monotonic clock.
+pub fn mark_loop_start(scope: &PinScope) -> u64 {
     mark(scope, milestone::LOOP_START);
+    aliased::cells::<f64>(scope, MILESTONES).get(milestone::LOOP_START).map_or(0, |cell| cell.get() as u64)
 }
 
 /// Notes that the event loop has come to its end.

@@ -10,7 +10,6 @@ use std::os::unix::ffi::OsStrExt as _;
 
 use crate::errors::{self, Kind};
 use crate::realm::Realm;
-use crate::uv::environment;
 use crate::{text, trap};
 
 /// What a trap calls the environment.
@@ -70,7 +69,8 @@ fn getter<'s>(
     if trap::spring(scope, TRAP) {
         return Intercepted::kYes;
     }
-    let value = environment::get(name.as_bytes()).and_then(|value| text::utf8(scope, value.as_bytes()));
+    let value =
+        Realm::current().thread.environment.get(name.as_bytes()).and_then(|value| text::utf8(scope, value.as_bytes()));
     match value {
         Some(value) => {
             rv.set(value.into());
@@ -85,14 +85,15 @@ fn assign<'s>(scope: &mut PinScope<'s, '_>, key: Local<'s, Name>, value: Local<'
     // In this order a symbol is refused, with V8's own words.
     let key = Local::<Value>::from(key).to_string(scope)?.to_rust_string_lossy(scope);
     let value = value.to_string(scope)?.to_rust_string_lossy(scope);
-    environment::set(key.as_bytes(), value.as_bytes());
+    let realm = Realm::current();
+    realm.thread.environment.set(key.as_bytes(), value.as_bytes());
     notice(scope, &key);
     Some(())
 }
 
 /// Lets V8 know that the time zone may be another one.
 fn notice(scope: &mut PinScope, key: &str) {
-    if key == "TZ" {
+    if key == "TZ" && Realm::current().thread.environment.is_process() {
         scope.date_time_configuration_change_notification(v8::TimeZoneDetection::Redetect);
     }
 }
@@ -120,7 +121,7 @@ fn query<'s>(
     if trap::spring(scope, TRAP) {
         return Intercepted::kYes;
     }
-    if environment::get(name.as_bytes()).is_none() {
+    if Realm::current().thread.environment.get(name.as_bytes()).is_none() {
         return Intercepted::kNo;
     }
     rv.set_int32(v8::PropertyAttribute::NONE.as_u32() as i32);
@@ -136,7 +137,7 @@ fn deleter<'s>(
     if let Some(name) = name(scope, key)
         && !trap::spring(scope, TRAP)
     {
-        environment::remove(name.as_bytes());
+        Realm::current().thread.environment.remove(name.as_bytes());
         notice(scope, &name);
     }
     // All of its properties are configurable.
@@ -148,8 +149,9 @@ fn enumerator<'s>(scope: &mut PinScope<'s, '_>, _: PropertyCallbackArguments<'s>
     if trap::spring(scope, TRAP) {
         return;
     }
+    let all = Realm::current().thread.environment.all();
     let names: Vec<Local<Value>> =
-        environment::all().filter_map(|(name, _)| text::utf8(scope, name.as_bytes())).map(Into::into).collect();
+        all.iter().filter_map(|(name, _)| text::utf8(scope, name.as_bytes())).map(Into::into).collect();
     rv.set(Array::new_with_elements(scope, &names));
 }
 

@@ -12,7 +12,7 @@ use super::process_wrap::{c_text, c_texts};
 use super::util::env_file;
 use crate::errors::{self, Failure, Kind};
 use crate::realm::Realm;
-use crate::uv::{environment, process};
+use crate::uv::process;
 use crate::{aliased, js, uv};
 
 pub use env::{env_proxy, is_env};
@@ -166,7 +166,7 @@ fn dlopen<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
 
 fn really_exit<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
     let code = args.get(0).int32_value(scope).unwrap_or_default();
-    super::errors::exit_process(code)
+    super::errors::exit(code);
 }
 
 /// `execve(path, args, env)`: throws if it comes back.
@@ -197,9 +197,10 @@ fn load_env_file<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>
             return errors::throw_uv(scope, failure);
         }
     };
+    let environment = &Realm::current().thread.environment;
     for (name, value) in env_file::parse(&String::from_utf8_lossy(&contents)) {
-        if environment::get(name.as_bytes()).is_none() {
-            environment::set(name.as_bytes(), value.as_bytes());
+        if environment.get(name.as_bytes()).is_none() {
+            environment.set(name.as_bytes(), value.as_bytes());
         }
     }
 }

@@ -42,9 +42,14 @@ pub fn patch<'s>(scope: &mut PinScope<'s, '_>, args: FunctionCallbackArguments<'
     let Ok(index) = Realm::current().program.image.index() else { return };
     let line = command_line::get(index);
     let first = process::arguments().first();
-    let all = array(scope, first.into_iter().chain([&line.entry]).chain(&line.arguments));
+    let realm = Realm::current();
+    let (all, options) = match &realm.thread.worker {
+        None => (array(scope, first.into_iter().chain([&line.entry]).chain(&line.arguments)), &line.options),
+        // The library adds the rest.
+        Some(worker) => (array(scope, first), &worker.options),
+    };
     js::set(scope, target, "argv", all);
-    let options = array(scope, &line.options);
+    let options = array(scope, options);
     js::set(scope, target, "execArgv", options);
 
     let pid = js::number(scope, f64::from(std::process::id()));
@@ -99,6 +104,9 @@ fn set_title<'s>(
     _: PropertyCallbackArguments<'s>,
     _: ReturnValue<()>,
 ) {
+    if !Realm::current().thread.is_main() {
+        return;
+    }
     let Some(title) = value.to_string(scope) else { return };
     title::set(&title.to_rust_string_lossy(scope));
 }
@@ -128,6 +136,9 @@ fn set_debug_port<'s>(
     _: PropertyCallbackArguments<'s>,
     _: ReturnValue<()>,
 ) {
+    if !Realm::current().thread.is_main() {
+        return;
+    }
     let port = value.int32_value(scope).unwrap_or_default();
     if port != 0 && !(1024..=65535).contains(&port) {
         let message = "process.debugPort must be 0 or in range 1024 to 65535";

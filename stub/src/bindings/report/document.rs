@@ -1,6 +1,7 @@
 //! The report itself. What it says of libuv's handles and of native stacks is left empty.
 
 use std::fs;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use v8::{Array, Function, Local, Object, PinScope, Value};
 
@@ -108,16 +109,13 @@ fn timestamp(scope: &mut PinScope, time: f64) -> String {
     text.split('.').next().unwrap_or_default().to_owned()
 }
 
-/// The name of a report's file: `report.20261123.162143.4711.0.001.json`.
-pub fn file_name(scope: &mut PinScope) -> String {
-    #[derive(Default)]
-    struct State {
-        count: std::cell::Cell<u32>,
-    }
-    let state = Realm::current().room::<State>();
-    state.count.set(state.count.get() + 1);
+/// The name of a file about this moment: `report.20261123.162143.4711.0.001.json`.
+pub fn file_name(scope: &mut PinScope, prefix: &str, extension: &str) -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(1);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let time = timestamp(scope, now()).replace(['-', ':'], "").replace('T', ".");
-    format!("report.{time}.{}.0.{:03}.json", std::process::id(), state.count.get())
+    let (process, thread) = (std::process::id(), Realm::current().thread.id);
+    format!("{prefix}.{time}.{process}.{thread}.{count:03}.{extension}")
 }
 
 fn header<'s>(scope: &mut PinScope<'s, '_>, cause: &Cause, filename: Local<'s, Value>) -> Local<'s, Object> {
@@ -131,7 +129,7 @@ fn header<'s>(scope: &mut PinScope<'s, '_>, cause: &Cause, filename: Local<'s, V
     text(scope, header, "dumpEventTime", &moment);
     text(scope, header, "dumpEventTimeStamp", &format!("{time}"));
     number(scope, header, "processId", std::process::id().into());
-    number(scope, header, "threadId", 0.0);
+    number(scope, header, "threadId", Realm::current().thread.id as f64);
     if let Ok(folder) = std::env::current_dir() {
         text(scope, header, "cwd", &folder.to_string_lossy());
     }

@@ -2,6 +2,8 @@
 
 mod document;
 
+pub use document::file_name;
+
 use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
@@ -141,7 +143,7 @@ pub fn on_uncaught<'s>(scope: &mut PinScope<'s, '_>, message: &str, error: Optio
 
 fn write_report<'s>(scope: &mut PinScope<'s, '_>, cause: &document::Cause<'_, 's>, filename: Option<String>) -> String {
     let set = Some(Setting::Filename.text(scope)).filter(|name| !name.is_empty());
-    let name = filename.or(set).unwrap_or_else(|| document::file_name(scope));
+    let name = filename.or(set).unwrap_or_else(|| document::file_name(scope, "report", "json"));
     let value = js::string(scope, &name);
     let compact = Setting::Compact.is_on(scope);
     let Some(text) = document::make(scope, cause, value.into(), compact) else { return String::new() };

@@ -12,7 +12,7 @@ use crate::{aliased, facts, js};
 
 pub use handle::{HandleState, handle_of};
 pub use request::Request;
-pub use stream::{Listener, Stream, accept, connect, emit, listen};
+pub use stream::{Listener, Stream, accept, connect, emit, listen, push};
 
 crate::room! {
     name: "stream_wrap",

@@ -112,6 +112,14 @@ pub fn emit<'s>(scope: &mut PinScope<'s, '_>, stream: &Stream, object: Local<'s,
     }
 }
 
+/// Hands data to the `onread` of an object that is a stream without a handle.
+pub fn push<'s>(scope: &mut PinScope<'s, '_>, object: Local<'s, Object>, data: Result<&[u8], i32>) {
+    let stream = Stream::default();
+    let onread = js::get(scope, object, "onread").and_then(|onread| Local::<v8::Function>::try_from(onread).ok());
+    *stream.onread.borrow_mut() = onread.map(|onread| Global::new(scope, onread));
+    emit(scope, &stream, object, data);
+}
+
 fn use_buffer<'s>(
     scope: &PinScope<'s, '_>,
     stream: &Stream,
