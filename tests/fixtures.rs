@@ -24,7 +24,7 @@ macro_rules! projects {
 projects! {
     abort addresses assert big_output buffer builtins builtins_imported child_process console crypto embedded_files
     encoding event_loop event_target events exit fs fs_callbacks fs_promises hello inspect os path performance process
-    readline stdin storage streams structured_clone timers uncaught url util zlib
+    readline stdin storage streams structured_clone timers uncaught url util worker zlib
 }
 
 #[test]

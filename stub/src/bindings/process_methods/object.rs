@@ -97,14 +97,30 @@ fn get_title<'s>(
     }
 }
 
+/// A worker can't change what belongs to the process: it gets a property of its own.
+fn is_shadowed<'s>(
+    scope: &mut PinScope<'s, '_>,
+    key: Local<'s, Name>,
+    value: Local<'s, Value>,
+    args: &PropertyCallbackArguments<'s>,
+) -> bool {
+    let is_worker = !Realm::current().thread.is_main();
+    if is_worker {
+        // To define it over the accessor would call the accessor's setter.
+        args.holder().delete(scope, key.into());
+        args.holder().create_data_property(scope, key, value);
+    }
+    is_worker
+}
+
 fn set_title<'s>(
     scope: &mut PinScope<'s, '_>,
-    _: Local<'s, Name>,
+    key: Local<'s, Name>,
     value: Local<'s, Value>,
-    _: PropertyCallbackArguments<'s>,
+    args: PropertyCallbackArguments<'s>,
     _: ReturnValue<()>,
 ) {
-    if !Realm::current().thread.is_main() {
+    if is_shadowed(scope, key, value, &args) {
         return;
     }
     let Some(title) = value.to_string(scope) else { return };
@@ -131,12 +147,12 @@ fn get_debug_port<'s>(
 
 fn set_debug_port<'s>(
     scope: &mut PinScope<'s, '_>,
-    _: Local<'s, Name>,
+    key: Local<'s, Name>,
     value: Local<'s, Value>,
-    _: PropertyCallbackArguments<'s>,
+    args: PropertyCallbackArguments<'s>,
     _: ReturnValue<()>,
 ) {
-    if !Realm::current().thread.is_main() {
+    if is_shadowed(scope, key, value, &args) {
         return;
     }
     let port = value.int32_value(scope).unwrap_or_default();
