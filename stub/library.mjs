@@ -42,6 +42,16 @@ replaceIn('internal/modules/cjs/loader',
 replaceIn('internal/modules/esm/loader',
   /(return onImport\.tracePromise\()(async \(\) => \{.*?\n {4}\})(?=, \{\n)/s, '$1((it) => it)($2)');
 
+// Kiln compiles `.tsx` and `.jsx` as well, and TypeScript in `node_modules`; to Node these are no modules.
+for (const id of ['internal/modules/cjs/loader', 'internal/modules/esm/get_format']) {
+  replaceIn(id, /(?<=\()(StringPrototypeEndsWith\(filename, )'\.ts'\)|ext === '\.ts'(?= && getOptionValue)/,
+    (found, ends) => (ends === undefined ?
+      "(ext === '.ts' || ext === '.tsx' || ext === '.jsx')" :
+      `(${['.ts', '.tsx', '.jsx'].map((it) => `${ends}'${it}')`).join(' || ')})`));
+}
+replaceIn('internal/modules/typescript', /if \((?=isUnderNodeModules\(filename\)\) \{)/,
+  'if (!getCompileCacheEntry(source, filename, kStrippedTypeScript) && ');
+
 // Comments on lines of their own are a quarter of what the stub would carry. All code stays at its line and column, and
 // the lines that errors show stay as they are.
 const acorn = require('internal/deps/acorn/acorn/dist/acorn');

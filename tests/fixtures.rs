@@ -1,7 +1,8 @@
 //! Every project of `fixtures`: it prints the same as an executable and under Node.
 //!
-//! A project's entry is its `main.js`, `main.mjs` or `main.cjs`. Its file `runs`, if it has one,
-//! says how it is started, one run a line.
+//! A project's entry is its `main.js` or the like. Its file `runs`, if it has one, says how it is started, one run a
+//! line. What Node does not run, because more is to be done than to take types out, has a file `expected` instead; it
+//! holds what the program prints under `tsx`.
 
 mod support;
 
@@ -24,8 +25,10 @@ macro_rules! projects {
 projects! {
     abort addresses assert big_output buffer builtins builtins_imported child_process console crypto embedded_files
     encoding event_loop event_target events exit fs fs_callbacks fs_promises hello inspect os path performance process
-    readline stdin storage streams structured_clone timers uncaught url util worker zlib
+    readline stdin storage streams structured_clone timers types typescript uncaught url util worker zlib
 }
+
+const ENTRIES: [&str; 7] = ["main.js", "main.mjs", "main.cjs", "main.ts", "main.mts", "main.cts", "main.tsx"];
 
 #[test]
 fn every_project_is_run() {
@@ -44,10 +47,11 @@ fn check(project: &str) {
     let folder = fixtures().join(project.replace('_', "-"));
     let workspace = Workspace::new();
     workspace.copy(&folder);
-    let entry = ["main.js", "main.mjs", "main.cjs"].into_iter().find(|name| folder.join(name).exists()).unwrap();
+    let entry = ENTRIES.into_iter().find(|name| folder.join(name).exists()).unwrap();
     let environment = [("PATH", "/usr/bin:/bin"), ("GREETING", "hello"), ("TZ", "UTC")];
     let runs = runs(&folder);
-    let setting = Setting { environment: &environment, cwd: None };
+    let expected = fs::read_to_string(folder.join("expected")).ok();
+    let setting = Setting { environment: &environment, cwd: None, expected: expected.as_deref() };
     let failures = compare(&workspace, entry, &runs, &setting).err().map(|why| format!("{project}\n{why}"));
     report_differences(&[project.to_owned()], failures.into_iter().collect());
 }

@@ -66,7 +66,7 @@ impl Program<'_> {
             }
         }
         let (entry, _) = self.files.first().ok_or("it has no files")?;
-        compare(&workspace, entry, &[Run::plain()], &Setting { environment: &[], cwd: None })
+        compare(&workspace, entry, &[Run::plain()], &Setting { environment: &[], cwd: None, expected: None })
     }
 }
 

@@ -1,15 +1,19 @@
 //! The second step: every file's place under the virtual root, and the payload's sections.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
 
-use kiln_payload::{DirEntry, Encoding, EntryKind, File, Index, Map, Module, Node, Text, VIRTUAL_ROOT};
+use kiln_payload::{DirEntry, Encoding, EntryKind, File, Format, Index, Map, Module, Node, Text, VIRTUAL_ROOT};
+
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, display, reason};
 use crate::graph::resolve::{EdgeKind, Target, normalized};
 use crate::graph::{self, ModuleGraph};
+use crate::transform::SourceMap;
 
 /// Files are compressed once and decompressed at most once a run.
 const ZSTD_LEVEL: i32 = 12;
@@ -50,12 +54,20 @@ pub fn lay_out(graph: &ModuleGraph) -> Result<Bundle, Diagnostics> {
         let Some(virtual_path) = root.virtual_path(path) else { continue };
         let id =
             u32::try_from(index.modules.len()).map_err(|_| Diagnostic::error("the program has too many modules"))?;
-        let encoding = if module.source.as_bytes() == module.bytes { Encoding::Text } else { Encoding::Plain };
-        let mut file = store(&module.bytes, encoding, &mut stored);
+        let source = source_of(module, &virtual_path);
+        // What was transformed is there as it runs: positions in its errors are positions in the file.
+        let is_text = module.transformed || source.as_bytes() == module.bytes;
+        let mut file = match is_text {
+            true => store(source.as_bytes(), Encoding::Text, &mut stored),
+            false => store(&module.bytes, Encoding::Plain, &mut stored),
+        };
         file.executable = is_executable(path);
         file.module = Some(id);
         nodes.insert(virtual_path.clone(), Node::File(file));
-        index.modules.push(lay_out_module(module, virtual_path, &root, &mut text));
+        let map = module.map.as_ref().and_then(|map| source_map(map, &virtual_path));
+        let map = map.map(|map| store(&map, Encoding::Plain, &mut stored));
+        let text = append_text(&source, &mut text);
+        index.modules.push(lay_out_module(module, virtual_path, text, map, &root));
     }
     for path in files.iter().filter(|path| !graph.modules.contains_key(*path)) {
         let Some(virtual_path) = root.virtual_path(path) else { continue };
@@ -129,7 +141,41 @@ impl Root {
     }
 }
 
-fn lay_out_module(module: &graph::Module, path: String, root: &Root, text: &mut Vec<u8>) -> Module {
+/// What a URL's path has to escape beside what is not ASCII.
+const IN_URLS: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+
+/// The text of a module. Node has what was TypeScript in CommonJS go by its URL, and says so in a comment at its end.
+fn source_of<'m>(module: &'m graph::Module, path: &str) -> Cow<'m, str> {
+    if !module.transformed || module.format != Format::CommonJs {
+        return Cow::Borrowed(&module.source);
+    }
+    let url = utf8_percent_encode(path, IN_URLS);
+    Cow::Owned(format!("{}\n\n//# sourceURL=file://{url}", module.source))
+}
+
+/// A source map as it is kept.
+fn source_map(map: &SourceMap, path: &str) -> Option<Vec<u8>> {
+    let mut map = map.clone();
+    map.set_source(0, path.to_owned().into());
+    let mut json = Vec::new();
+    map.to_writer(&mut json).ok()?;
+    Some(json)
+}
+
+fn lay_out_module(module: &graph::Module, path: String, text: Text, map: Option<File>, root: &Root) -> Module {
     let (mut requires, mut imports) = (Map::default(), Map::default());
     for ((kind, specifier), target) in &module.edges {
         let target = match target {
@@ -145,7 +191,7 @@ fn lay_out_module(module: &graph::Module, path: String, root: &Root, text: &mut 
             EdgeKind::Import => imports.insert(specifier.clone(), target),
         };
     }
-    Module { path, format: module.format, text: append_text(&module.source, text), requires, imports }
+    Module { path, format: module.format, text, map, requires, imports }
 }
 
 /// Puts a source into the Text section as V8 wants it: one byte for each character where that is possible.

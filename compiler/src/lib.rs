@@ -17,6 +17,7 @@ pub mod executable;
 pub mod graph;
 mod scan;
 pub mod snapshot;
+mod transform;
 
 use std::path::{Path, PathBuf};
 

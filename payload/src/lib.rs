@@ -27,7 +27,7 @@ pub use write::ImageWriter;
 pub const PAGE: u64 = 4096;
 
 /// Counts up whenever the layout or the index changes its meaning.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 
 /// The parts of a payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -10,6 +10,7 @@ pub mod resolve;
 pub mod testing;
 #[cfg(test)]
 mod tests;
+pub mod typescript;
 mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use kiln_payload::Format;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::transform::SourceMap;
 use resolve::{EdgeKind, Target};
 
 /// The program.
@@ -45,8 +47,12 @@ pub struct Module {
     pub format: Format,
     /// The file's bytes.
     pub bytes: Vec<u8>,
-    /// Its text, without a byte order mark.
+    /// The text that runs, without a byte order mark: of a file that was transformed, the JavaScript.
     pub source: Arc<str>,
+    /// Whether that is not what is in the file.
+    pub transformed: bool,
+    /// Where the text comes from, if code was generated.
+    pub map: Option<SourceMap>,
     /// Where its specifiers lead.
     pub edges: BTreeMap<(EdgeKind, String), Target>,
 }

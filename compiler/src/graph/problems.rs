@@ -72,11 +72,7 @@ fn failed(path: &Path, visited: &Visited, failure: &Failure) -> (bool, Diagnosti
         Failure::Unreadable(error) => {
             Diagnostic::error(format!("cannot read \"{}\": {}", display(path), reason(error)))
         }
-        Failure::Syntax(error) => Diagnostic::error(&error.message).at(path, &visited.source, error.span.clone()),
-        Failure::TypeScript => {
-            Diagnostic::error(format!("\"{}\" is TypeScript, which Kiln cannot compile yet", display(path)))
-                .help("compile it to JavaScript first")
-        }
+        Failure::Syntax(error) => Diagnostic::error(&error.message).at(path, visited.original(), error.span.clone()),
     };
     (true, problem)
 }
@@ -89,7 +85,9 @@ fn unresolved<'v>(path: &'v Path, visited: &'v Visited) -> impl Iterator<Item = 
         if silent && !is_fatal {
             return None;
         }
-        let problem = Diagnostic::error(&why.message).at(path, &visited.source, reference.span.clone()).help(&why.help);
+        let problem = Diagnostic::error(&why.message)
+            .at(path, visited.original(), visited.place(reference.span.clone()))
+            .help(&why.help);
         Some((is_fatal, problem))
     })
 }
@@ -104,5 +102,6 @@ fn into_module(visited: Visited) -> Module {
             }
         }
     }
-    Module { format: visited.format, bytes: visited.bytes, source: visited.source, edges }
+    let Visited { format, bytes, source, written, map, .. } = visited;
+    Module { format, bytes, source, transformed: written.is_some(), map, edges }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use oxc_resolver::{ResolveError, ResolveOptions};
 use percent_encoding::percent_decode_str;
 
+use super::typescript::TypeScript;
 use crate::diagnostic::display;
 
 /// Which of Node's two sets of rules a specifier goes by.
@@ -48,6 +49,8 @@ pub struct Resolver {
     /// Both again, with links left as they are.
     linked_import: oxc_resolver::Resolver,
     linked_require: oxc_resolver::Resolver,
+    /// For modules in TypeScript.
+    pub typescript: TypeScript,
 }
 
 impl Default for Resolver {
@@ -76,7 +79,8 @@ impl Resolver {
             resolver.clone_with_options(ResolveOptions { symlinks: false, ..resolver.options().clone() })
         };
         let (linked_import, linked_require) = (linked(&import), linked(&require));
-        Self { import, require, linked_import, linked_require }
+        let typescript = TypeScript::new(&require, [names("import"), names("require")]);
+        Self { import, require, linked_import, linked_require, typescript }
     }
 
     /// Resolves `specifier` as seen from a module in `directory`.
@@ -178,7 +182,8 @@ impl Resolver {
     }
 }
 
-fn is_relative(specifier: &str) -> bool {
+/// Whether a specifier is a path.
+pub fn is_relative(specifier: &str) -> bool {
     specifier.starts_with('.') || specifier.starts_with('/')
 }
 

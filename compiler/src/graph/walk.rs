@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
 use std::io;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,6 +17,7 @@ use super::package::{ModuleType, Packages};
 use super::resolve::{EdgeKind, Resolver, Target, Unresolved};
 use crate::diagnostic::Diagnostic;
 use crate::scan::{self, Declared, Pattern, Purpose, Reference, ReferenceKind, Scan, SyntaxError};
+use crate::transform::{self, Language, SourceMap, origin};
 
 /// Parsers recurse as deep as the source is nested, and generated sources are nested deeply. This is address space,
 /// not memory.
@@ -36,6 +38,10 @@ pub struct Visited {
     pub format: Format,
     pub bytes: Vec<u8>,
     pub source: Arc<str>,
+    /// What is in the file, if it was transformed.
+    pub written: Option<Arc<str>>,
+    /// Where the transformed text comes from, if code was generated.
+    pub map: Option<SourceMap>,
     pub references: Vec<(Reference, Result<Target, Unresolved>)>,
     pub failure: Option<Failure>,
 }
@@ -44,7 +50,6 @@ pub struct Visited {
 pub enum Failure {
     Unreadable(io::Error),
     Syntax(SyntaxError),
-    TypeScript,
 }
 
 /// Walks the graph from the entry and from the files that the user asked for.
@@ -154,27 +159,45 @@ impl Walker {
         }
         let declared = match path.extension().and_then(|extension| extension.to_str()) {
             Some("json") => return Visited::new(Format::Json, bytes, source),
-            Some("ts" | "mts" | "cts" | "tsx") => {
-                return Visited::failed(Format::CommonJs, bytes, source, Failure::TypeScript);
+            Some("mjs" | "mts") => Declared::Module,
+            Some("js" | "ts" | "tsx" | "jsx") | None => {
+                match package.as_ref().and_then(|package| package.module_type) {
+                    Some(ModuleType::Module) => Declared::Module,
+                    Some(ModuleType::CommonJs) => Declared::CommonJs,
+                    None => Declared::Neither,
+                }
             }
-            Some("mjs") => Declared::Module,
-            Some("js") | None => match package.as_ref().and_then(|package| package.module_type) {
-                Some(ModuleType::Module) => Declared::Module,
-                Some(ModuleType::CommonJs) => Declared::CommonJs,
-                None => Declared::Neither,
-            },
             _ => Declared::CommonJs,
         };
         // A fault of the parser is no fault of the program: V8 may well read what the parser cannot.
-        let (format, scanned) = catch_unwind(AssertUnwindSafe(|| scan::scan(&source, path, declared)))
-            .unwrap_or_else(|_| (guess(declared), Ok(Scan::default())));
-        let scan = match scanned {
-            Ok(scan) => scan,
-            Err(error) => return Visited::failed(format, bytes, source, Failure::Syntax(error)),
+        let scanned = |source: &str, declared: Declared| {
+            catch_unwind(AssertUnwindSafe(|| scan::scan(source, path, declared)))
+                .unwrap_or_else(|_| (guess(declared), Ok(Scan::default())))
         };
-
         let directory = path.parent().unwrap_or(path);
-        let mut visited = Visited::new(format, bytes, source);
+        let (mut visited, scan) = match Language::of(path) {
+            None => {
+                let (format, scanned) = scanned(&source, declared);
+                (Visited::new(format, bytes, source), scanned)
+            }
+            Some(language) => match self.transform(path, &source, language, declared) {
+                Ok(output) => {
+                    let declared = if output.format == Format::Module { Declared::Module } else { Declared::CommonJs };
+                    let (_, scanned) = scanned(&output.code, declared);
+                    let new = Visited::new(output.format, bytes, output.code.into());
+                    (Visited { written: Some(source), map: output.map, ..new }, scanned)
+                }
+                Err(error) => (Visited::new(guess(declared), bytes, source), Err(error)),
+            },
+        };
+        let scan = match scan {
+            Ok(scan) => scan,
+            Err(mut error) => {
+                error.span = visited.place(error.span);
+                visited.failure = Some(Failure::Syntax(error));
+                return visited;
+            }
+        };
         for reference in scan.references {
             let resolution = self.resolve(directory, &reference.specifier, reference.kind.edge());
             if let Ok(Target::File { path, .. }) = &resolution {
@@ -227,7 +250,7 @@ impl Walker {
                     }
                 }
                 Err(problem) => {
-                    let warning = problem.at(path, &visited.source, used.span);
+                    let warning = problem.at(path, visited.original(), visited.place(used.span));
                     self.found().warnings.push(warning);
                 }
             }
@@ -235,12 +258,36 @@ impl Walker {
         visited
     }
 
+    /// Makes JavaScript of a module.
+    fn transform(
+        &self,
+        path: &Path,
+        source: &str,
+        language: Language,
+        declared: Declared,
+    ) -> Result<transform::Output, SyntaxError> {
+        let typescript = &self.resolver.typescript;
+        let settings = typescript.settings(path);
+        if let Some(problem) = &settings.problem {
+            self.found().warnings.push(problem.clone());
+        }
+        let directory = path.parent().unwrap_or(path);
+        let rewrite = |specifier: &str, kind| typescript.rewrite(&settings, &self.resolver, directory, specifier, kind);
+        let options = &settings.options;
+        let input = transform::Input { source, path, language, declared, options, rewrite: &rewrite };
+        catch_unwind(AssertUnwindSafe(|| transform::transform(&input))).unwrap_or_else(|_| {
+            let message = "this file cannot be compiled: a fault of kiln, not of your program".into();
+            Err(SyntaxError { message, span: 0..0 })
+        })
+    }
+
     /// Goes on to what an edge leads to: a module, unless the loader has no use for such a file.
     fn follow<'s>(&'s self, scope: &Scope<'s>, path: PathBuf, kind: EdgeKind) {
         let extension = path.extension().and_then(|extension| extension.to_str());
         let is_module = match extension {
             Some("node" | "wasm") => false,
-            Some("js" | "mjs" | "cjs" | "json" | "ts" | "mts" | "cts" | "tsx") | None => true,
+            Some("js" | "mjs" | "cjs" | "json") | None => true,
+            Some(_) if Language::of(&path).is_some() => true,
             // `require` takes anything else for JavaScript; `import` refuses it.
             Some(_) => kind == EdgeKind::Require,
         };
@@ -254,7 +301,20 @@ impl Walker {
 
 impl Visited {
     fn new(format: Format, bytes: Vec<u8>, source: Arc<str>) -> Self {
-        Self { format, bytes, source, references: Vec::new(), failure: None }
+        Self { format, bytes, source, written: None, map: None, references: Vec::new(), failure: None }
+    }
+
+    /// What is in the file.
+    pub fn original(&self) -> &Arc<str> {
+        self.written.as_ref().unwrap_or(&self.source)
+    }
+
+    /// Where in the file a stretch of the text comes from.
+    pub fn place(&self, span: Range<usize>) -> Range<usize> {
+        match &self.written {
+            Some(written) => origin(&self.source, written, self.map.as_ref(), span),
+            None => span,
+        }
     }
 
     fn failed(format: Format, bytes: Vec<u8>, source: Arc<str>, failure: Failure) -> Self {
@@ -273,7 +333,7 @@ impl ReferenceKind {
 }
 
 fn is_script(path: &Path) -> bool {
-    files::has_extension(path, &["js", "mjs", "cjs"])
+    files::has_extension(path, &["js", "mjs", "cjs"]) || Language::of(path).is_some()
 }
 
 fn guess(declared: Declared) -> Format {

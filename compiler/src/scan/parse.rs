@@ -83,8 +83,15 @@ fn bound(pattern: &Pat, names: &mut Vec<String>) {
 }
 
 fn describe(error: &Error) -> SyntaxError {
-    let message = error.kind().msg();
-    SyntaxError { message: format!("syntax error: {}", lower_first(&message)), span: range(error.span()) }
+    SyntaxError::new(&error.kind().msg(), error.span(), BytePos(BASE))
+}
+
+impl SyntaxError {
+    /// What a parser says of a place in a source that begins at `start`.
+    pub fn new(message: &str, span: Span, start: BytePos) -> Self {
+        let offset = |position: BytePos| position.0.saturating_sub(start.0) as usize;
+        Self { message: format!("syntax error: {}", lower_first(message)), span: offset(span.lo)..offset(span.hi) }
+    }
 }
 
 /// Where a span lies in the source.

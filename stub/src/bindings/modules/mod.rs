@@ -9,9 +9,9 @@ use v8::{Array, FunctionCallbackArguments, Local, Object, PinScope, ReturnValue,
 
 use self::package::{Invalid, Package};
 use super::fs::args::path_bytes;
-use super::url;
+use super::{contextify, url};
 use crate::errors::{Kind, throw_code};
-use crate::{facts, js};
+use crate::{facts, js, vfs};
 
 crate::room! {
     name: "modules",
@@ -25,7 +25,7 @@ crate::room! {
         pure "enableCompileCache" => enable_compile_cache,
         pure "getCompileCacheDir" => nothing,
         pure "flushCompileCache" => nothing,
-        pure "getCompileCacheEntry" => nothing,
+        pure "getCompileCacheEntry" => compile_cache_entry,
         pure "saveCompileCacheEntry" => nothing,
     },
     setup: setup,
@@ -197,6 +197,24 @@ fn enable_compile_cache<'s>(scope: &mut PinScope<'s, '_>, _: Args<'s>, mut rv: R
     const DISABLED: i32 = 3;
     let status = js::integer(scope, DISABLED);
     rv.set(Array::new_with_elements(scope, &[status]).into());
+}
+
+/// `getCompileCacheEntry(source, filename, type)`: asked for before types are stripped, which was done for what is
+/// embedded when the program was built.
+fn compile_cache_entry<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
+    let Ok(source) = Local::<v8::String>::try_from(args.get(0)) else { return };
+    let name = args.get(1).to_rust_string_lossy(scope);
+    let path = match name.starts_with("file:") {
+        true => Url::parse(&name, None).ok().and_then(|url| url::file_path(&url).ok()).unwrap_or_default(),
+        false => name,
+    };
+    let file = vfs::inside(path.as_bytes()).and_then(|inside| inside.file().ok());
+    let Some(text) = file.and_then(|file| vfs::module_text(scope, file)) else { return };
+    if contextify::same_text(text, source) {
+        let entry = Object::new(scope);
+        js::set(scope, entry, "transpiled", text);
+        rv.set(entry.into());
+    }
 }
 
 fn nothing<'s>(_: &mut PinScope<'s, '_>, _: Args<'s>, _: Return<'s>) {}

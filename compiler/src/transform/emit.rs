@@ -1,0 +1,42 @@
+//! Writing a program as text, with a source map.
+
+use swc_common::comments::SingleThreadedComments;
+use swc_common::source_map::SourceMapGenConfig;
+use swc_common::sync::Lrc;
+use swc_common::{FileName, SourceMap};
+use swc_ecma_ast::Program;
+use swc_ecma_codegen::text_writer::JsWriter;
+use swc_ecma_codegen::{Config, Emitter};
+
+/// Writes `program`.
+pub fn emit(
+    files: &Lrc<SourceMap>,
+    program: &Program,
+    comments: &SingleThreadedComments,
+) -> std::io::Result<(String, swc_sourcemap::SourceMap)> {
+    let mut code = Vec::new();
+    let mut mappings = Vec::new();
+    let mut emitter = Emitter {
+        cfg: Config::default(),
+        cm: files.clone(),
+        comments: Some(comments),
+        wr: JsWriter::new(files.clone(), "\n", &mut code, Some(&mut mappings)),
+    };
+    emitter.emit_program(program)?;
+    let map = files.build_source_map(&mappings, None, WithSources);
+    let code = String::from_utf8(code).map_err(std::io::Error::other)?;
+    Ok((code, map))
+}
+
+/// A map that holds its sources, which are in the executable nowhere else.
+struct WithSources;
+
+impl SourceMapGenConfig for WithSources {
+    fn file_name_to_source(&self, file: &FileName) -> String {
+        file.to_string()
+    }
+
+    fn inline_sources_content(&self, _: &FileName) -> bool {
+        true
+    }
+}
