@@ -15,6 +15,8 @@ pub struct Options {
     pub verbatim_imports: bool,
     /// `module` says that files without an opinion are CommonJS.
     pub is_common_js: bool,
+    /// `module` says that `import()` in CommonJS is Node's own, which sees a module's `exports` as its default export.
+    pub keeps_dynamic_imports: bool,
     /// How JSX is written.
     pub jsx: Jsx,
 }
@@ -40,15 +42,15 @@ impl From<&CompilerOptions> for Options {
         let is = |flag: Option<bool>| flag.unwrap_or(false);
         let define = options.use_define_for_class_fields.unwrap_or_else(|| defines_fields(&lower(&options.target)));
         let jsx = lower(&options.jsx);
+        let module = lower(&options.module);
+        let is_as_in_node = matches!(&*module, "node16" | "node18" | "node20" | "nodenext");
         Self {
             legacy_decorators: is(options.experimental_decorators),
             decorator_metadata: is(options.emit_decorator_metadata),
             assign_fields: !define,
             verbatim_imports: is(options.verbatim_module_syntax) || is(options.preserve_value_imports),
-            is_common_js: matches!(
-                &*lower(&options.module),
-                "commonjs" | "amd" | "umd" | "system" | "none" | "node16" | "node18" | "node20" | "nodenext"
-            ),
+            is_common_js: is_as_in_node || matches!(&*module, "commonjs" | "amd" | "umd" | "system" | "none"),
+            keeps_dynamic_imports: is_as_in_node,
             jsx: Jsx {
                 automatic: match &*jsx {
                     "react" => Some(false),

@@ -4,8 +4,8 @@
 
 use swc_common::{DUMMY_SP, Span};
 use swc_ecma_ast::{
-    AssignExpr, AssignOp, AssignTarget, BlockStmt, Class, ClassMember, ClassProp, ComputedPropName, Constructor, Expr,
-    ExprStmt, Lit, MemberExpr, MemberProp, PrivateProp, PropName, SimpleAssignTarget, StaticBlock, Stmt, ThisExpr,
+    AssignExpr, AssignOp, AssignTarget, BlockStmt, Class, ClassMember, ClassProp, ComputedPropName, Expr, ExprStmt,
+    Lit, MemberExpr, MemberProp, PrivateProp, PropName, SimpleAssignTarget, StaticBlock, Stmt, ThisExpr,
 };
 use swc_ecma_utils::constructor::inject_after_super;
 use swc_ecma_utils::default_constructor_with_span;
@@ -66,13 +66,9 @@ impl VisitMut for AssignFields {
             0
         });
         if let ClassMember::Constructor(constructor) = &mut class.body[position] {
-            assign_in(constructor, assignments);
+            inject_after_super(constructor, assignments);
         }
     }
-}
-
-fn assign_in(constructor: &mut Constructor, assignments: Vec<Box<Expr>>) {
-    inject_after_super(constructor, assignments);
 }
 
 fn member_name(key: PropName) -> MemberProp {

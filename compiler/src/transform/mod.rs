@@ -4,6 +4,7 @@
 //! at its line and column. Where code has to be generated (enums, decorators, JSX, ES modules that run as CommonJS), a
 //! source map says where it comes from.
 
+mod common_js;
 mod config;
 mod edits;
 mod emit;

@@ -8,8 +8,7 @@ use swc_common::errors::{DiagnosticBuilder, Emitter, HANDLER, Handler};
 use swc_common::sync::Lrc;
 use swc_common::{BytePos, FileName, Mark, SourceFile, SourceMap, Spanned, SyntaxContext};
 use swc_ecma_ast::{
-    AutoAccessor, ClassProp, Decorator, EsVersion, Ident, ImportSpecifier, JSXElement, JSXFragment, ModuleDecl,
-    ModuleItem, Pass, Program,
+    AutoAccessor, ClassProp, Decorator, EsVersion, Ident, JSXElement, JSXFragment, ModuleItem, Pass, Program,
 };
 use swc_ecma_parser::error::Error;
 use swc_ecma_parser::lexer::Lexer;
@@ -18,16 +17,13 @@ use swc_ecma_transforms_base::fixer::fixer;
 use swc_ecma_transforms_base::helpers::{HELPERS, Helpers, inject_helpers};
 use swc_ecma_transforms_base::hygiene::hygiene;
 use swc_ecma_transforms_base::resolver;
-use swc_ecma_transforms_module::common_js::{self, FeatureFlag, common_js};
-use swc_ecma_transforms_module::path::Resolver;
-use swc_ecma_transforms_module::util::ImportInterop;
 use swc_ecma_transforms_proposal::decorators;
 use swc_ecma_transforms_react as react;
 use swc_ecma_transforms_typescript as typescript;
 use swc_ecma_visit::{Visit, VisitMutWith, VisitWith};
 
 use super::fields::{self, AssignFields};
-use super::{Input, Language, Output, edits, emit, kind, specifiers};
+use super::{Input, Language, Output, common_js, edits, emit, kind, specifiers};
 use crate::scan::SyntaxError;
 
 /// Turns a file into JavaScript.
@@ -163,7 +159,7 @@ impl<'a> File<'a> {
         let mut changes = specifiers::changes(&program, format, self.unresolved(), self.input.rewrite);
         program.visit_mut_with(&mut changes);
         if format == Format::CommonJs {
-            program.mutate(&mut self.common_js(&program));
+            common_js::lower(&mut program, self.unresolved, self.input.options);
         }
         program.mutate(&mut inject_helpers(self.unresolved));
         program.mutate(&mut hygiene());
@@ -189,22 +185,6 @@ impl<'a> File<'a> {
             development: Some(jsx.development),
             ..react::Options::default()
         }
-    }
-
-    /// The pass that makes CommonJS of an ES module.
-    fn common_js(&self, program: &Program) -> impl Pass + use<> {
-        let config = common_js::Config {
-            // A namespace is what the module exports, be it a function, unless the file counts on defaults being made up.
-            import_interop: Some(match has_default_imports(program) {
-                true => ImportInterop::Swc,
-                false => ImportInterop::None,
-            }),
-            export_interop_annotation: Some(true),
-            ignore_dynamic: true,
-            ..common_js::Config::default()
-        };
-        let features = FeatureFlag { support_block_scoping: true, support_arrow: true };
-        common_js(Resolver::Default, self.unresolved, config, features)
     }
 }
 
@@ -280,14 +260,6 @@ impl Visit for Beyond {
     }
 }
 
-fn imports(program: &Program) -> impl Iterator<Item = &ImportSpecifier> {
-    let items = match program {
-        Program::Module(module) => &module.body[..],
-        Program::Script(_) => &[],
-    };
-    items.iter().filter_map(|item| item.as_module_decl().and_then(ModuleDecl::as_import)).flat_map(|it| &it.specifiers)
-}
-
 /// Whether a file brings its own `React`, for JSX to use.
 fn binds_react(program: &Program) -> bool {
     struct Bindings(bool);
@@ -299,15 +271,6 @@ fn binds_react(program: &Program) -> bool {
     let mut bindings = Bindings(false);
     program.visit_with(&mut bindings);
     bindings.0
-}
-
-/// Whether a file has `import x from`, or `import { default as x } from`.
-fn has_default_imports(program: &Program) -> bool {
-    imports(program).any(|specifier| match specifier {
-        ImportSpecifier::Default(_) => true,
-        ImportSpecifier::Named(named) => named.imported.as_ref().is_some_and(|name| *name.atom() == *"default"),
-        ImportSpecifier::Namespace(_) => false,
-    })
 }
 
 /// What the passes find wrong.

@@ -169,7 +169,8 @@ fn json() -> ObjectLit {
     ObjectLit { span: DUMMY_SP, props: vec![property("type", Expr::Lit(Lit::Str(json)))] }
 }
 
-fn property(name: &str, value: Expr) -> PropOrSpread {
+/// `name: value`
+pub fn property(name: &str, value: Expr) -> PropOrSpread {
     let key = PropName::Ident(IdentName::new(name.into(), DUMMY_SP));
     PropOrSpread::Prop(Box::new(Prop::KeyValue(KeyValueProp { key, value: Box::new(value) })))
 }
