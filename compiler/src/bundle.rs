@@ -6,7 +6,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
 
-use kiln_payload::{DirEntry, Encoding, EntryKind, File, Format, Index, Map, Module, Node, Text, VIRTUAL_ROOT};
+use kiln_payload::{
+    DirEntry, Encoding, EntryKind, File, Format, Index, Map, Module, Node, Origin, Origins, Stretch, Text, VIRTUAL_ROOT,
+};
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
@@ -64,10 +66,10 @@ pub fn lay_out(graph: &ModuleGraph) -> Result<Bundle, Diagnostics> {
         file.executable = is_executable(path);
         file.module = Some(id);
         nodes.insert(virtual_path.clone(), Node::File(file));
-        let map = module.map.as_ref().and_then(|map| source_map(map, &virtual_path));
-        let map = map.map(|map| store(&map, Encoding::Plain, &mut stored));
+        let origins = module.map.as_ref().map(|map| origins(map, &virtual_path).to_bytes());
+        let origins = origins.map(|bytes| store(&bytes, Encoding::Plain, &mut stored));
         let text = append_text(&source, &mut text);
-        index.modules.push(lay_out_module(module, virtual_path, text, map, &root));
+        index.modules.push(lay_out_module(module, virtual_path, text, origins, &root));
     }
     for path in files.iter().filter(|path| !graph.modules.contains_key(*path)) {
         let Some(virtual_path) = root.virtual_path(path) else { continue };
@@ -166,16 +168,23 @@ fn source_of<'m>(module: &'m graph::Module, path: &str) -> Cow<'m, str> {
     Cow::Owned(format!("{}\n\n//# sourceURL=file://{url}", module.source))
 }
 
-/// A source map as it is kept.
-fn source_map(map: &SourceMap, path: &str) -> Option<Vec<u8>> {
-    let mut map = map.clone();
-    map.set_source(0, path.to_owned().into());
-    let mut json = Vec::new();
-    map.to_writer(&mut json).ok()?;
-    Some(json)
+/// A source map as the stub reads it.
+fn origins(map: &SourceMap, path: &str) -> Origins {
+    let texts = (0..map.get_source_count()).map(|id| map.get_source_contents(id).map(ToString::to_string));
+    let sources = texts.map(|text| Origin { path: path.to_owned(), text: text.unwrap_or_default() }).collect();
+    let stretch = |token: swc_sourcemap::Token| Stretch {
+        line: token.get_dst_line(),
+        column: token.get_dst_col(),
+        source: token.get_src_id(),
+        source_line: token.get_src_line(),
+        source_column: token.get_src_col(),
+    };
+    let mut stretches: Vec<Stretch> = map.tokens().map(stretch).collect();
+    stretches.sort_unstable();
+    Origins { sources, stretches }
 }
 
-fn lay_out_module(module: &graph::Module, path: String, text: Text, map: Option<File>, root: &Root) -> Module {
+fn lay_out_module(module: &graph::Module, path: String, text: Text, origins: Option<File>, root: &Root) -> Module {
     let (mut requires, mut imports) = (Map::default(), Map::default());
     for ((kind, specifier), target) in &module.edges {
         let target = match target {
@@ -191,7 +200,7 @@ fn lay_out_module(module: &graph::Module, path: String, text: Text, map: Option<
             EdgeKind::Import => imports.insert(specifier.clone(), target),
         };
     }
-    Module { path, format: module.format, text, map, requires, imports }
+    Module { path, format: module.format, text, origins, requires, imports }
 }
 
 /// Puts a source into the Text section as V8 wants it: one byte for each character where that is possible.

@@ -23,7 +23,7 @@ fn index() -> Index {
             path: path.into(),
             format: Format::CommonJs,
             text: Text { offset, len, wide },
-            map: None,
+            origins: None,
             requires: [("fs".to_string(), "node:fs".to_string())].into_iter().collect(),
             imports: Default::default(),
         });

@@ -93,8 +93,8 @@ pub struct Module {
     pub format: Format,
     /// Its source.
     pub text: Text,
-    /// A source map in JSON, if the source was generated: where its lines and columns come from.
-    pub map: Option<File>,
+    /// Where the source comes from, if it was generated: an archive of [`Origins`](crate::Origins), as a file.
+    pub origins: Option<File>,
     /// Where its `require` calls lead: specifier to absolute virtual path, or to `node:name`.
     pub requires: Map<String>,
     /// Where its imports lead. A target keeps the `?query#hash` of its specifier: Node makes it a module of its own.

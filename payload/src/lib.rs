@@ -11,6 +11,7 @@
 mod front;
 mod image;
 mod index;
+mod origins;
 mod seal;
 mod write;
 
@@ -20,6 +21,7 @@ pub use index::{
     ArchivedNode, ArchivedText, DirEntry, Encoding, EntryKind, File, Format, Index, Map, Module, Node, Text,
     VIRTUAL_ROOT,
 };
+pub use origins::{Origin, Origins, Stretch};
 pub use seal::{Seal, SealError};
 pub use write::ImageWriter;
 

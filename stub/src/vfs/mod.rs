@@ -11,7 +11,7 @@ use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::OnceLock;
 
-use kiln_payload::{ArchivedEncoding, ArchivedFile, ArchivedIndex, ArchivedNode, Image, VIRTUAL_ROOT};
+use kiln_payload::{ArchivedEncoding, ArchivedFile, ArchivedIndex, ArchivedNode, Image, Origins, VIRTUAL_ROOT};
 
 pub use calls::{Served, run, serve};
 pub use open::{count as open_descriptors, path_of as path_of_descriptor};
@@ -196,6 +196,19 @@ pub fn module_text<'s>(scope: &v8::PinScope<'s, '_>, file: &'static ArchivedFile
     }
     let source = Realm::current().program.sources.get(file.module.as_ref()?.to_native() as usize)?;
     Some(source.string(scope))
+}
+
+/// Whether any module was generated.
+pub fn has_origins() -> bool {
+    static HAS: OnceLock<bool> = OnceLock::new();
+    *HAS.get_or_init(|| index().is_some_and(|index| index.modules.iter().any(|module| module.origins.is_some())))
+}
+
+/// Where a module's text comes from, if it was generated.
+pub fn origins(module: u32) -> Option<Origins> {
+    let index = index()?;
+    let file = index.modules.get(module as usize)?.origins.as_ref()?;
+    Origins::from_bytes(&image()?.file(index, file).ok()?)
 }
 
 impl Inside {

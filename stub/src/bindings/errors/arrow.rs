@@ -2,7 +2,7 @@
 
 use v8::{Local, PinScope, Value};
 
-use super::{SOURCE_MAP_ERROR_SOURCE, hooks, source_maps_enabled};
+use super::{SOURCE_MAP_ERROR_SOURCE, hooks, origins, source_maps_enabled};
 use crate::bindings::util;
 use crate::js;
 use crate::realm::Realm;
@@ -29,6 +29,11 @@ pub fn error_source<'s>(scope: &mut PinScope<'s, '_>, message: Local<'s, v8::Mes
         && let Some(source) = mapped_source(scope, message)
     {
         return Some(source);
+    }
+    if let Some(place) = origins::of_message(scope, message) {
+        let tab_or_space = |unit| if unit == '\t' { '\t' } else { ' ' };
+        let indent: String = place.text.chars().take(place.column as usize).map(tab_or_space).collect();
+        return Some(format!("{}:{}\n{}\n{indent}^\n", place.name, place.line, place.text));
     }
     let file = message.get_script_resource_name(scope).filter(|name| !name.is_undefined());
     let file = file.map_or_else(|| "<anonymous_script>".to_owned(), |name| name.to_rust_string_lossy(scope));

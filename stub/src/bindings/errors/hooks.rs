@@ -4,7 +4,7 @@ use std::ffi::{CStr, c_char, c_void};
 
 use v8::{Array, Context, Local, PinScope, Value};
 
-use super::{CACHE_GENERATED_SOURCE_MAP, PREPARE_STACK_TRACE, fatal, source_maps_enabled};
+use super::{CACHE_GENERATED_SOURCE_MAP, PREPARE_STACK_TRACE, fatal, origins, source_maps_enabled};
 use crate::bindings::util;
 use crate::realm::Realm;
 use crate::{bootstrap, js};
@@ -89,6 +89,7 @@ unsafe extern "C" fn prepare_stack_trace<'s>(
     };
     let global = context.global(scope);
     let undefined = js::undefined(scope);
+    let trace = origins::moved(scope, trace);
     v8::tc_scope!(let caught, scope);
     let stack = prepare.call(caught, undefined, &[global.into(), error, trace.into()]);
     if caught.has_caught() && !caught.has_terminated() {

@@ -4,6 +4,7 @@
 mod arrow;
 mod fatal;
 mod hooks;
+mod origins;
 
 use v8::{FunctionCallbackArguments, Local, Object, PinScope, ReturnValue, Value};
 
@@ -92,13 +93,18 @@ fn js_trigger_uncaught_exception<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s
 fn get_error_source_positions<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
     let message = v8::Exception::create_message(scope, args.get(0));
     let undefined = js::undefined(scope);
+    let keys = ["sourceLine", "scriptResourceName", "lineNumber", "startColumn"];
+    let keys = keys.map(|key| js::name(scope, key).into());
+    let null = js::null(scope);
+    if let Some(place) = origins::of_message(scope, message) {
+        let (line, column) = (js::integer(scope, place.line as i32), js::integer(scope, place.column as i32));
+        let values = [js::string(scope, &place.text).into(), js::string(scope, &place.name).into(), line, column];
+        return rv.set(Object::with_prototype_and_properties(scope, null, &keys, &values).into());
+    }
     let line = message.get_source_line(scope).map_or(undefined, Into::into);
     let resource = message.get_script_resource_name(scope).unwrap_or(undefined);
     let number = message.get_line_number(scope).unwrap_or_default();
-    let keys = ["sourceLine", "scriptResourceName", "lineNumber", "startColumn"];
-    let keys = keys.map(|key| js::name(scope, key).into());
     let number = js::integer(scope, number as i32);
     let column = js::integer(scope, message.get_start_column() as i32);
-    let null = js::null(scope);
     rv.set(Object::with_prototype_and_properties(scope, null, &keys, &[line, resource, number, column]).into());
 }

@@ -1,0 +1,83 @@
+//! Where generated code comes from: a source map, in a form that is looked things up in right away.
+
+use rkyv::{Archive, Deserialize, Serialize};
+
+/// The origins of one module's text.
+#[derive(Archive, Serialize, Deserialize, Debug, Default, Clone, PartialEq, Eq)]
+pub struct Origins {
+    /// The files that it was made of.
+    pub sources: Vec<Origin>,
+    /// What stretches of it come from, in the order of the text.
+    pub stretches: Vec<Stretch>,
+}
+
+/// A file that code was made of.
+#[derive(Archive, Serialize, Deserialize, Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// Its virtual path.
+    pub path: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// What a stretch of text, up to the next, comes from. Lines and columns count from zero, columns in UTF-16 code units.
+#[derive(Archive, Serialize, Deserialize, Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Stretch {
+    /// The line that it begins on.
+    pub line: u32,
+    /// The column that it begins at.
+    pub column: u32,
+    /// Which of the sources it comes from.
+    pub source: u32,
+    /// The line there.
+    pub source_line: u32,
+    /// The column there.
+    pub source_column: u32,
+}
+
+impl Origins {
+    /// What a place of the text comes from.
+    pub fn find(&self, line: u32, column: u32) -> Option<(&Origin, &Stretch)> {
+        let after = self.stretches.partition_point(|stretch| (stretch.line, stretch.column) <= (line, column));
+        let stretch = self.stretches[..after].last().filter(|stretch| stretch.line == line)?;
+        Some((self.sources.get(stretch.source as usize)?, stretch))
+    }
+
+    /// The archive's bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        // As for the index: serializing into memory has no way to fail.
+        rkyv::to_bytes::<rkyv::rancor::Error>(self).map(|bytes| bytes.to_vec()).unwrap_or_default()
+    }
+
+    /// Reads the archive's bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let mut aligned = rkyv::util::AlignedVec::<16>::with_capacity(bytes.len());
+        aligned.extend_from_slice(bytes);
+        rkyv::from_bytes::<Self, rkyv::rancor::Error>(&aligned).ok()
+    }
+}
+
+impl Origin {
+    /// A line of the file, without its end.
+    pub fn line(&self, number: u32) -> &str {
+        self.text.split('\n').nth(number as usize).unwrap_or_default().trim_end_matches('\r')
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_what_covers_a_place() {
+        let stretch = |line, column, source_line| Stretch { line, column, source: 0, source_line, source_column: 7 };
+        let sources = vec![Origin { path: "/a.ts".into(), text: "one\r\ntwo\n".into() }];
+        let origins = Origins { sources, stretches: vec![stretch(1, 2, 0), stretch(1, 5, 1), stretch(3, 0, 0)] };
+        let origins = Origins::from_bytes(&origins.to_bytes()).unwrap();
+        let line = |line, column| origins.find(line, column).map(|(_, stretch)| stretch.source_line);
+        assert_eq!([line(0, 9), line(1, 1), line(1, 2), line(1, 9), line(2, 0)], [None, None, Some(0), Some(1), None]);
+        let (origin, stretch) = origins.find(1, 5).unwrap();
+        assert_eq!((origin.path.as_str(), origin.line(0), origin.line(stretch.source_line)), ("/a.ts", "one", "two"));
+        assert_eq!(Origins::from_bytes(b"nonsense"), None);
+    }
+}
