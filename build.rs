@@ -42,6 +42,7 @@ fn build() -> PathBuf {
         // V8 comes with a C++ library of its own, the other C++ dependencies use the system's. Where the two are linked
         // into one static executable, both define the functions that the language itself needs; either will do.
         .args(["--", "-Clink-arg=-Wl,--allow-multiple-definition,--icf=all,--no-eh-frame-hdr"])
+        .args(release.then(release_layout).into_iter().flatten())
         .env("CARGO_ENCODED_RUSTFLAGS", "-Ctarget-feature=+crt-static\x1f-Crelocation-model=static");
     // What the outer cargo, or clippy, meant for this package alone.
     for (name, _) in env::vars_os() {
@@ -64,6 +65,19 @@ fn build() -> PathBuf {
         std::process::exit(1);
     }
     binary(&target_dir, &target, release)
+}
+
+/// How the linker lays out a stub that ships. What a start runs lies together, so that a start has few pages to map;
+/// and the tables for unwinding, which nothing does where panics abort, are left out.
+fn release_layout() -> [String; 2] {
+    let folder = PathBuf::from(env::var("CARGO_MANIFEST_DIR").unwrap_or_default()).join("stub/link");
+    [
+        format!(
+            "-Clink-arg=-Wl,--symbol-ordering-file={},--no-warn-symbol-ordering",
+            folder.join("start.txt").display()
+        ),
+        format!("-Clink-arg=-Wl,-T,{}", folder.join("no-unwinding.ld").display()),
+    ]
 }
 
 /// Whether the `v8` crate finds its library without a download.

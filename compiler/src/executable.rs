@@ -6,15 +6,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use kiln_payload::{Encoding, SectionId};
+use kiln_payload::SectionId;
 use tempfile::NamedTempFile;
 
 use crate::bundle::Bundle;
 use crate::diagnostic::{Diagnostic, display, reason};
 use crate::snapshot;
-
-/// The snapshot is decompressed at every start, at a speed that does not depend on the level.
-const ZSTD_LEVEL: i32 = 12;
 
 /// The file that is being written, for whoever ends the process early.
 static UNFINISHED: Mutex<Option<PathBuf>> = Mutex::new(None);
@@ -64,14 +61,14 @@ pub fn check_output(output: &Path) -> Result<PathBuf, Diagnostic> {
 pub fn write(stub: &[u8], bundle: &Bundle, blob: &[u8], output: &Path) -> Result<u64, Diagnostic> {
     let cannot =
         |error: io::Error| Diagnostic::error(format!("cannot write \"{}\": {}", display(output), reason(&error)));
-    let packed = zstd::bulk::compress(blob, ZSTD_LEVEL).map_err(cannot)?;
     let index = bundle.index.to_bytes();
     let mut image = snapshot::writer(stub)?;
     image
         .plain(SectionId::Index, &index)
         .plain(SectionId::Text, &bundle.text)
         .plain(SectionId::Files, &bundle.files)
-        .section(SectionId::Snapshot, Encoding::Zstd, blob.len() as u64, &packed);
+        // V8 reads it where the file is mapped: to decompress it would take a sixth of a small program's start.
+        .plain(SectionId::Snapshot, blob);
 
     let unfinished = Unfinished::beside(output).map_err(cannot)?;
     let mut buffered = io::BufWriter::with_capacity(PIECE, Pieces(unfinished.file.as_file()));

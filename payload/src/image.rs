@@ -106,19 +106,6 @@ impl Section {
     pub fn decode(&self) -> Result<Cow<'static, [u8]>, Damage> {
         decode(self.bytes, self.encoding, self.plain_len)
     }
-
-    /// Writes the section's plain bytes into `target`, which has to be [`plain_len`](Self::plain_len) bytes long.
-    pub fn decode_into(&self, target: &mut [u8]) -> Result<(), Damage> {
-        let length = match self.encoding {
-            Encoding::Zstd => zstd::bulk::decompress_to_buffer(self.bytes, target).map_err(|_| Damage::Contents)?,
-            _ if self.bytes.len() == target.len() => {
-                target.copy_from_slice(self.bytes);
-                target.len()
-            }
-            _ => return Err(Damage::Contents),
-        };
-        if length == target.len() { Ok(()) } else { Err(Damage::Contents) }
-    }
 }
 
 /// A module's source, borrowed from the mapped executable.

@@ -15,6 +15,7 @@ pub mod facts;
 pub mod icu;
 pub mod js;
 pub mod library;
+pub mod pages;
 pub mod platform;
 pub mod realm;
 pub mod snapshot;

@@ -39,6 +39,8 @@ pub fn initialize_v8(building: bool) {
     if v8::icu::set_common_data_78(deno_core_icudata::ICU_DATA).is_err() {
         eprintln!("kiln: ICU does not take its data");
     }
+    // V8 would read pages of /dev/urandom for a few numbers.
+    v8::V8::set_entropy_source(|bytes| uv::system::random(bytes).is_ok());
     v8::V8::initialize_platform(platform::new());
     v8::V8::initialize();
 }

@@ -4,15 +4,14 @@ use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::path::Path;
 
-use kiln_payload::{Image, Seal, Section, SectionId};
-use memmap2::Advice;
+use kiln_payload::{Image, Seal, SectionId};
 
 use crate::library::Library;
 use crate::realm::{self, Program, Realm};
 use crate::source::Source;
 use crate::thread::Thread;
 use crate::wrap::AsyncIds;
-use crate::{aliased, bindings, bootstrap, callback, js, platform, snapshot, trace, uv};
+use crate::{aliased, bindings, bootstrap, callback, js, pages, platform, snapshot, trace, uv};
 
 /// The exit code of an executable that was cut short or altered: `EX_SOFTWARE` of `sysexits.h`.
 const DAMAGED: i32 = 70;
@@ -24,6 +23,7 @@ static SEAL: Seal = Seal::UNSEALED;
 /// Runs the executable: takes a snapshot if it is a build image, else the program.
 pub fn main() -> ! {
     trace::begin();
+    pages::prepare_allocator();
     let image = match open() {
         Ok(image) => image,
         Err(message) => {
@@ -34,13 +34,8 @@ pub fn main() -> ! {
     trace::mark("the executable is verified");
     let code = match image.section(SectionId::Snapshot) {
         None => take_snapshot(image),
-        Some(section) => match unpack(section) {
-            Ok(blob) => run(image, blob),
-            Err(message) => {
-                eprintln!("{message}");
-                DAMAGED
-            }
-        },
+        // V8 reads the blob right there, now and for each context that is made later.
+        Some(section) => run(image, section.bytes),
     };
     bindings::errors::exit_process(code)
 }
@@ -61,27 +56,6 @@ fn map_self() -> std::io::Result<&'static [u8]> {
     // SAFETY: as in `open`; the mapping lives as long as the process.
     let map = unsafe { memmap2::Mmap::map(file.as_raw_fd()) }?;
     Ok(Box::leak(Box::new(map)))
-}
-
-/// The snapshot's blob, which V8 reads now and for each context that is made later.
-///
-/// To touch fresh memory page by page takes longer than to decompress into it, so the pages are asked for in large
-/// pieces.
-fn unpack(section: Section) -> Result<&'static [u8], String> {
-    const HUGE: usize = 2 << 20;
-    let length = section.plain_len as usize;
-    let map = memmap2::MmapMut::map_anon(length.next_multiple_of(HUGE) + HUGE)
-        .map_err(|error| format!("no memory for the program: {error}"))?;
-    let map = Box::leak(Box::new(map));
-    let start = map.as_ptr().align_offset(HUGE);
-    // A page that would stay empty for the most part costs more memory than it saves time.
-    let huge = (length + HUGE / 4) / HUGE * HUGE;
-    // Either may be refused by an older kernel; it only makes the start slower.
-    let _ = map.advise_range(Advice::HugePage, start, huge);
-    let _ = map.advise_range(Advice::PopulateWrite, start + huge, length.saturating_sub(huge));
-    let blob = &mut map[start..start + length];
-    section.decode_into(blob).map_err(|damage| damage.to_string())?;
-    Ok(blob)
 }
 
 fn program(image: Image, snapshot: Option<&'static [u8]>) -> Result<&'static Program, String> {
@@ -129,7 +103,7 @@ fn run(image: Image, blob: &'static [u8]) -> i32 {
             return DAMAGED;
         }
     };
-    trace::mark("the snapshot is decompressed");
+    trace::mark("the program is known");
     uv::process::prepare();
     // Node collects coverage through its inspector. Its library would warn that there is none, and empty the variable.
     uv::environment::remove(b"NODE_V8_COVERAGE");

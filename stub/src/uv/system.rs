@@ -88,7 +88,13 @@ pub mod memory {
 
     /// What the process may use, be it the machine or a control group that limits it; 0 if that is unknown.
     pub fn usable() -> u64 {
-        let (total, constrained) = (total() as u64, constrained() as u64);
+        // SAFETY: it is plain data, which the kernel fills in. libuv would parse /proc/meminfo for the same number.
+        let machine = unsafe {
+            let mut machine: libc::sysinfo = std::mem::zeroed();
+            libc::sysinfo(&mut machine);
+            machine
+        };
+        let (total, constrained) = (machine.totalram * u64::from(machine.mem_unit), constrained() as u64);
         if constrained > 0 { total.min(constrained) } else { total }
     }
 
