@@ -66,13 +66,22 @@ pub fn in_context<'s>(
     scope.set_continuation_preserved_embedder_data(frame);
     async_wrap::push_context(scope, ids, resource);
     let result = reporting(scope, body);
-    async_wrap::pop_context(scope, ids.id);
+    if realm.thread.is_stopping() {
+        async_wrap::clear_stack(scope);
+    } else {
+        async_wrap::pop_context(scope, ids.id);
+    }
     scope.set_continuation_preserved_embedder_data(outer_frame);
-    if depth == 0 && result.is_some() && !scope.is_execution_terminating() {
+    if depth == 0 && result.is_some() && !is_ending(scope) {
         run_ticks(scope);
     }
     realm.callback_depth.set(depth);
     result
+}
+
+/// Whether nothing more will run in this realm.
+pub fn is_ending(scope: &v8::PinScope) -> bool {
+    scope.is_execution_terminating() || Realm::current().thread.is_stopping()
 }
 
 /// Runs `body`. `None` when it threw: the exception has then been reported as uncaught.

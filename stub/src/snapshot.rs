@@ -138,12 +138,12 @@ pub fn restore(program: &'static Program, thread: Thread) -> (v8::OwnedIsolate, 
     }
     if let Some(worker) = &thread.worker {
         params = worker.limits.apply(params);
-        let stack = uv::process::stack_position() - worker.limits.script_stack();
-        // SAFETY: the thread was given a stack of at least this size, and the isolate stays on it.
-        params = unsafe { params.set_stack_limit(stack as *mut u32) };
     }
     trace::mark("the machine's memory is known");
     let mut isolate = v8::Isolate::new(params);
+    if let Some(worker) = &thread.worker {
+        bindings::worker::keep_limits(&mut isolate, worker);
+    }
     trace::mark("the isolate is restored");
     prepare(&mut isolate, false);
     let realm = Realm::install(&isolate, program, thread, false);

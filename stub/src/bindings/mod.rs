@@ -24,6 +24,7 @@ pub mod http2;
 pub mod icu;
 pub mod inspector;
 pub mod internal_only_v8;
+pub mod ipc_serdes;
 pub mod messaging;
 pub mod mksnapshot;
 pub mod module_wrap;
@@ -86,6 +87,7 @@ pub static ROOMS: &[&Room] = &[
     &icu::ROOM,
     &inspector::ROOM,
     &internal_only_v8::ROOM,
+    &ipc_serdes::ROOM,
     &messaging::ROOM,
     &mksnapshot::ROOM,
     &module_wrap::ROOM,

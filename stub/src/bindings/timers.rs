@@ -87,7 +87,7 @@ fn on_check() {
                 function.call(scope, process.into(), &[])
             });
             // An immediate threw, and somebody handled it: the rest of the queue still has to run.
-            if info[2].get() == 0 || scope.is_execution_terminating() {
+            if info[2].get() == 0 || callback::is_ending(scope) {
                 break;
             }
         }
@@ -109,7 +109,7 @@ fn on_timer() {
             loop {
                 let next = callback::reporting(scope, |scope| function.call(scope, process.into(), &[now_value]));
                 // A timer threw, and somebody handled it: run what is left of the lists.
-                if next.is_some() || scope.is_execution_terminating() {
+                if next.is_some() || callback::is_ending(scope) {
                     return next;
                 }
             }

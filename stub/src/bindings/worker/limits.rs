@@ -1,11 +1,20 @@
 //! How much memory a worker may use: `resourceLimits`.
 
 use std::ffi::c_void;
+use std::sync::Arc;
 
-use v8::CreateParams;
+use v8::{CreateParams, Isolate};
 
 use super::control::Control;
-use crate::uv::system;
+use crate::thread::Worker;
+use crate::uv::{process, system};
+
+unsafe extern "C" {
+    // `v8::Isolate::SetStackLimit(uintptr_t)`, which the crate does not have: it has only a parameter for new isolates,
+    // which V8's flag for the size of stacks takes precedence of.
+    #[link_name = "_ZN2v87Isolate13SetStackLimitEm"]
+    fn set_stack_limit(isolate: *mut c_void, address: usize);
+}
 
 const MIB: f64 = 1048576.0;
 
@@ -69,15 +78,24 @@ impl Limits {
     }
 }
 
-/// What V8 calls when the heap of a worker is full: the worker ends, and needs some more memory for that.
-///
-/// # Safety
-///
-/// `data` must be a pointer to the worker's [`Control`].
-pub unsafe extern "C" fn near_heap_limit(data: *mut c_void, current: usize, _: usize) -> usize {
+/// Has a new isolate, which is entered on its own thread, keep to the limits of `worker`.
+pub fn install(isolate: &mut Isolate, worker: &Worker) {
+    // The thread has the control for longer than the isolate.
+    isolate.add_near_heap_limit_callback(near_heap_limit, Arc::as_ptr(&worker.control).cast_mut().cast());
+    let lowest = process::stack_position() - worker.limits.script_stack();
+    // SAFETY: the pointer is that of the isolate; the thread was given a stack of at least this size.
+    unsafe {
+        let isolate: *mut c_void = std::mem::transmute(isolate.as_raw_isolate_ptr());
+        set_stack_limit(isolate, lowest);
+    }
+}
+
+/// What V8 calls when the heap of a worker is full: the worker ends, and needs some more memory for that. `data` is a
+/// pointer to the worker's [`Control`].
+unsafe extern "C" fn near_heap_limit(data: *mut c_void, current: usize, _: usize) -> usize {
     /// Enough for a garbage collection to end and for the program to get out.
     const LEEWAY: usize = 16 << 20;
-    // SAFETY: as the caller promises.
+    // SAFETY: `install` registered it with this pointer.
     let control = unsafe { &*data.cast::<Control>() };
     control.exit(1, Some(("ERR_WORKER_OUT_OF_MEMORY", "JS heap out of memory".to_owned())));
     current + LEEWAY

@@ -27,7 +27,7 @@ use crate::{callback, js, wrap};
 
 pub use children::any_running;
 pub use control::Control;
-pub use limits::Limits;
+pub use limits::{Limits, install as keep_limits};
 
 use thread::Launch;
 
@@ -68,6 +68,8 @@ struct State {
     wakeup: RefCell<Option<Wakeup>>,
     /// Objects that wait for a report of the worker.
     reports: RefCell<HashMap<u64, Global<Object>>>,
+    /// Whether it keeps this thread's loop alive; nothing once it has ended.
+    kept: Cell<Option<bool>>,
     next_report: Cell<u64>,
 }
 
@@ -129,6 +131,7 @@ fn construct<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
         thread: Cell::default(),
         wakeup: RefCell::default(),
         reports: RefCell::default(),
+        kept: Cell::new(Some(true)),
         next_report: Cell::new(0),
     };
     wrap::attach(scope, args.this(), state);
@@ -199,6 +202,7 @@ fn start_thread<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>)
     });
     match thread {
         Ok((thread, wakeup)) => {
+            wakeup.set_ref(state.kept.get().unwrap_or_default());
             state.thread.set(Some(thread));
             *state.wakeup.borrow_mut() = Some(wakeup);
             children::add(&state);
@@ -231,6 +235,7 @@ impl State {
         };
         let arguments = [js::integer(scope, ending.code), code, reason];
         callback::method(scope, object, "onexit", &arguments);
+        self.kept.set(None);
         let ids = wrap::async_ids(scope, object);
         async_wrap::emit_destroy(scope, ids.id);
         wrap::keep_alive(scope, object, false);
@@ -245,9 +250,11 @@ fn stop_thread<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) 
 }
 
 fn set_ref<'s>(scope: &PinScope<'s, '_>, args: &Args<'s>, keep: bool) {
-    if let Some(state) = state(scope, args.this())
-        && let Some(wakeup) = &*state.wakeup.borrow()
-    {
+    let Some(state) = state(scope, args.this()) else { return };
+    if state.kept.get().is_some() {
+        state.kept.set(Some(keep));
+    }
+    if let Some(wakeup) = &*state.wakeup.borrow() {
         wakeup.set_ref(keep);
     }
 }
@@ -261,9 +268,9 @@ fn unref<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
 }
 
 fn has_ref<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
-    let state = state(scope, args.this());
-    let wakeup = state.as_ref().map(|state| state.wakeup.borrow());
-    rv.set_bool(wakeup.and_then(|wakeup| wakeup.as_ref().map(Wakeup::has_ref)).unwrap_or_default());
+    if let Some(kept) = state(scope, args.this()).and_then(|state| state.kept.get()) {
+        rv.set_bool(kept);
+    }
 }
 
 fn get_resource_limits<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {

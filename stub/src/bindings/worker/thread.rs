@@ -1,12 +1,12 @@
 //! The thread of a worker, from its first line to its last.
 
-use std::ffi::{OsString, c_void};
+use std::ffi::OsString;
 use std::sync::Arc;
 
 use v8::PinScope;
 
 use super::control::Control;
-use super::limits::{Limits, near_heap_limit};
+use super::limits::Limits;
 use super::{children, identity};
 use crate::bindings::messaging::{self, End};
 use crate::bindings::{builtins, timers};
@@ -48,8 +48,6 @@ pub fn run(launch: Launch) {
 
 fn live(program: &'static Program, thread: Thread, port: Arc<End>, control: &Arc<Control>) {
     let (mut isolate, realm) = snapshot::restore(program, thread);
-    // The control outlives the isolate: this function's caller has it.
-    isolate.add_near_heap_limit_callback(near_heap_limit, Arc::as_ptr(control).cast_mut().cast::<c_void>());
     let handle = isolate.thread_safe_handle();
     let own = control.clone();
     // Something to do, or the end.
