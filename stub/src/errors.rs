@@ -92,6 +92,17 @@ pub fn uv_exception<'s>(scope: &mut v8::PinScope<'s, '_>, failure: Failure) -> v
     error
 }
 
+/// `process.emitWarning(message)`
+pub fn emit_warning(scope: &mut v8::PinScope, message: &str) {
+    let process = crate::realm::Realm::current().object(scope, crate::bootstrap::PROCESS);
+    let Some(process) = process else { return };
+    let emit = js::get(scope, process, "emitWarning").and_then(|emit| v8::Local::<v8::Function>::try_from(emit).ok());
+    if let Some(emit) = emit {
+        let message = js::string(scope, message);
+        emit.call(scope, process.into(), &[message.into()]);
+    }
+}
+
 /// Throws [`uv_exception`].
 pub fn throw_uv(scope: &mut v8::PinScope, failure: Failure) {
     let error = uv_exception(scope, failure);

@@ -28,6 +28,8 @@ pub struct Worker {
     pub options: Vec<OsString>,
     /// How much memory it may use.
     pub limits: Limits,
+    /// Whether files that it leaves open are closed when it ends.
+    pub tracks_descriptors: bool,
     /// Whether it belongs to the library, and not to the program.
     pub is_internal: bool,
 }

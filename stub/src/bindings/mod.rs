@@ -25,6 +25,7 @@ pub mod icu;
 pub mod inspector;
 pub mod internal_only_v8;
 pub mod ipc_serdes;
+pub mod locks;
 pub mod messaging;
 pub mod mksnapshot;
 pub mod module_wrap;
@@ -88,6 +89,7 @@ pub static ROOMS: &[&Room] = &[
     &inspector::ROOM,
     &internal_only_v8::ROOM,
     &ipc_serdes::ROOM,
+    &locks::ROOM,
     &messaging::ROOM,
     &mksnapshot::ROOM,
     &module_wrap::ROOM,

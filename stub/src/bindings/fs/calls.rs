@@ -3,6 +3,7 @@
 use v8::{Local, PinScope, Value};
 
 use super::args::{self, fd, id, integer, number, path};
+use super::descriptors;
 use super::output::Shape;
 use super::request::{Args, Return, Task, at_once, dispatch};
 use crate::text::Encoding;
@@ -22,13 +23,14 @@ pub fn access<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'
 /// `close(fd[, req])`
 pub fn close<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
     let Some(fd) = fd(scope, args.get(0)) else { return };
+    descriptors::closed(scope, fd);
     plain(scope, args.get(1), &mut rv, Call::Close(fd));
 }
 
 /// `open(path, flags, mode[, req])`
 pub fn open<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
     let call = Call::Open(path(scope, args.get(0)), integer(scope, args.get(1)), integer(scope, args.get(2)));
-    dispatch(scope, args.get(3), &mut rv, Task::Call(call), Shape::Number);
+    dispatch(scope, args.get(3), &mut rv, Task::Call(call), Shape::Descriptor);
 }
 
 /// `fdatasync(fd[, req])`

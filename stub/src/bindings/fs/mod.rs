@@ -7,6 +7,7 @@ pub mod args;
 mod calls;
 mod cp;
 mod data;
+mod descriptors;
 pub mod file_handle;
 mod jobs;
 mod lookup;
@@ -22,6 +23,7 @@ use v8::{Local, Object, PinScope};
 
 use crate::{facts, js, vfs};
 
+pub use descriptors::close_all;
 pub use file_handle::TRAVELLER;
 
 crate::room! {

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use v8::{Array, Local, PinScope, Value};
 
 use super::recursive::Tree;
-use super::{file_handle, stats};
+use super::{descriptors, file_handle, stats};
 use crate::bindings::fs_dir;
 use crate::js;
 use crate::text::{self, Encoding};
@@ -26,6 +26,8 @@ pub enum Shape {
     Nothing,
     /// A number.
     Number,
+    /// The descriptor of a file that was opened.
+    Descriptor,
     /// An array of numbers, or of BigInts.
     Stat {
         /// BigInts.
@@ -76,6 +78,10 @@ impl Shape {
         };
         match (self, output) {
             (Shape::Number, Output::Number(number)) => Some(js::number(scope, number as f64)),
+            (Shape::Descriptor, Output::Number(fd)) => {
+                descriptors::opened(scope, fd as i32);
+                Some(js::number(scope, fd as f64))
+            }
             (Shape::Stat { bigint, .. }, Output::Stat(stat)) => stats::value(scope, &stat, bigint, shared),
             (Shape::StatFs { bigint }, Output::StatFs(stat)) => stats::file_system(scope, &stat, bigint, shared),
             (Shape::Path(encoding), Output::Path(path)) => text::encode(scope, &path, encoding),

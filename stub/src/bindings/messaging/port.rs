@@ -230,20 +230,10 @@ pub fn post_message<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Re
         Sent::Yes => rv.set_bool(true),
         Sent::NoReceiver => rv.set_bool(false),
         Sent::ToItself => {
-            emit_warning(scope, "The target port was posted to itself, and the communication channel was lost");
+            errors::emit_warning(scope, "The target port was posted to itself, and the communication channel was lost");
             rv.set_bool(true);
         }
-        Sent::ManyReceivers => emit_warning(scope, "Transferables cannot be used with multiple destinations."),
-    }
-}
-
-fn emit_warning(scope: &mut PinScope, message: &str) {
-    let process = Realm::current().object(scope, crate::bootstrap::PROCESS);
-    let Some(process) = process else { return };
-    let emit = js::get(scope, process, "emitWarning").and_then(|emit| Local::<Function>::try_from(emit).ok());
-    if let Some(emit) = emit {
-        let message = js::string(scope, message);
-        emit.call(scope, process.into(), &[message.into()]);
+        Sent::ManyReceivers => errors::emit_warning(scope, "Transferables cannot be used with multiple destinations."),
     }
 }
 

@@ -119,6 +119,7 @@ fn construct<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
         environment,
         options,
         limits,
+        tracks_descriptors: args.get(4).is_true(),
         is_internal: args.get(5).is_true(),
         port: other,
         control: control.clone(),

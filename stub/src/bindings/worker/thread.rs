@@ -9,7 +9,7 @@ use super::control::Control;
 use super::limits::Limits;
 use super::{children, identity};
 use crate::bindings::messaging::{self, End};
-use crate::bindings::{builtins, timers};
+use crate::bindings::{builtins, fs, locks, timers};
 use crate::realm::{self, Program, Realm};
 use crate::thread::{Thread, Worker};
 use crate::uv::environment::Store;
@@ -24,6 +24,7 @@ pub struct Launch {
     pub environment: Store,
     pub options: Vec<OsString>,
     pub limits: Limits,
+    pub tracks_descriptors: bool,
     pub is_internal: bool,
     /// Its end of the channel to the thread that made it.
     pub port: Arc<End>,
@@ -36,9 +37,10 @@ pub const PORT: &str = "worker.port";
 
 /// Runs a worker, on its own thread.
 pub fn run(launch: Launch) {
-    let Launch { id, name, environment, options, limits, is_internal, port, control, program } = launch;
+    let Launch { id, name, environment, options, limits, tracks_descriptors, is_internal, port, control, program } =
+        launch;
     if !control.is_stopped() {
-        let worker = Worker { control: control.clone(), options, limits, is_internal };
+        let worker = Worker { control: control.clone(), options, limits, tracks_descriptors, is_internal };
         let started = event_loop::hrtime();
         let thread = Thread { id, name, environment, started, worker: Some(worker) };
         live(program, thread, port, &control);
@@ -70,7 +72,9 @@ fn live(program: &'static Program, thread: Thread, port: Arc<End>, control: &Arc
         control.detach();
         control.serve(&mut isolate);
         children::stop_all();
+        locks::leave(realm.thread.id);
         event_loop::wind_up();
+        fs::close_all();
         drop(wakeup);
     }
     let closed = platform::close(&isolate);
