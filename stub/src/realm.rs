@@ -42,8 +42,6 @@ pub struct Program {
     pub sources: Vec<Source>,
     /// Node's library.
     pub library: Library,
-    /// The snapshot that realms start from; none while it is taken.
-    pub snapshot: Option<&'static [u8]>,
 }
 
 thread_local! {

@@ -58,7 +58,7 @@ fn map_self() -> std::io::Result<&'static [u8]> {
     Ok(Box::leak(Box::new(map)))
 }
 
-fn program(image: Image, snapshot: Option<&'static [u8]>) -> Result<&'static Program, String> {
+fn program(image: Image) -> Result<&'static Program, String> {
     let index = image.index().map_err(|damage| damage.to_string())?;
     let sources: Result<Vec<Source>, _> = index
         .modules
@@ -71,7 +71,7 @@ fn program(image: Image, snapshot: Option<&'static [u8]>) -> Result<&'static Pro
         })
         .collect();
     let sources = sources.map_err(|damage: kiln_payload::Damage| damage.to_string())?;
-    Ok(Box::leak(Box::new(Program { image, sources, library: Library::new(), snapshot })))
+    Ok(Box::leak(Box::new(Program { image, sources, library: Library::new() })))
 }
 
 /// `IMAGE --kiln-snapshot BLOB`: writes the snapshot's file.
@@ -82,7 +82,7 @@ fn take_snapshot(image: Image) -> i32 {
         return DAMAGED;
     };
     snapshot::initialize_v8(true);
-    let result = program(image, None).and_then(snapshot::take).and_then(|taken| {
+    let result = program(image).and_then(snapshot::take).and_then(|taken| {
         let path: &Path = blob.as_ref();
         std::fs::write(path, &taken).map_err(|error| format!("cannot write {}: {error}", path.display()))
     });
@@ -96,7 +96,7 @@ fn take_snapshot(image: Image) -> i32 {
 }
 
 fn run(image: Image, blob: &'static [u8]) -> i32 {
-    let program = match program(image, Some(blob)) {
+    let program = match program(image) {
         Ok(program) => program,
         Err(message) => {
             eprintln!("{message}");
@@ -109,7 +109,7 @@ fn run(image: Image, blob: &'static [u8]) -> i32 {
     uv::environment::remove(b"NODE_V8_COVERAGE");
     snapshot::initialize_v8(false);
     trace::mark("V8 is initialized");
-    let (isolate, _realm) = snapshot::restore(program, Thread::main());
+    let (isolate, _realm) = snapshot::restore(program, blob, Thread::main());
     bindings::timers::start();
     platform::attach();
     trace::mark("the context is restored");

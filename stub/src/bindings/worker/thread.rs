@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::sync::Arc;
 
+use kiln_payload::SectionId;
 use v8::PinScope;
 
 use super::control::Control;
@@ -49,7 +50,9 @@ pub fn run(launch: Launch) {
 }
 
 fn live(program: &'static Program, thread: Thread, port: Arc<End>, control: &Arc<Control>) {
-    let (mut isolate, realm) = snapshot::restore(program, thread);
+    // Only the snapshot whose modules have not been evaluated: a worker evaluates its own.
+    let Some(section) = program.image.section(SectionId::Snapshot) else { return };
+    let (mut isolate, realm) = snapshot::restore(program, section.bytes, thread);
     let handle = isolate.thread_safe_handle();
     let own = control.clone();
     // Something to do, or the end.
