@@ -1,6 +1,7 @@
 //! What an expression is worth, as far as a reader can tell: paths made from a module's own place, and the
 //! functions that make them.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -114,6 +115,8 @@ pub struct Values {
     /// Arrays of strings, and what iterates over them.
     lists: HashMap<Id, Vec<String>>,
     assigned: HashMap<Id, u32>,
+    /// How many calls and members are being looked into.
+    links: Cell<u32>,
     unresolved: SyntaxContext,
     format: Format,
     file: String,
@@ -122,7 +125,15 @@ pub struct Values {
 impl Values {
     pub fn new(path: &Path, format: Format, unresolved: SyntaxContext) -> Self {
         let file = path.to_string_lossy().into_owned();
-        Self { known: HashMap::new(), lists: HashMap::new(), assigned: HashMap::new(), unresolved, format, file }
+        Self {
+            known: HashMap::new(),
+            lists: HashMap::new(),
+            assigned: HashMap::new(),
+            links: Cell::new(0),
+            unresolved,
+            format,
+            file,
+        }
     }
 
     fn here(&self) -> Pattern {
@@ -148,13 +159,26 @@ impl Values {
                 let right = self.text(&binary.right).unwrap_or_else(Pattern::anything);
                 Some(Value::Text(left.then(right)))
             }
-            Expr::Member(member) => self.of_member(member),
-            Expr::Call(call) => self.of_call(call),
+            Expr::Member(member) => self.linked(|| self.of_member(member)),
+            Expr::Call(call) => self.linked(|| self.of_call(call)),
             Expr::New(new) => self.of_new(new),
             Expr::Arrow(arrow) => imports(arrow).then_some(Value::Import),
             Expr::Await(wait) => self.of(&wait.arg),
             _ => None,
         }
+    }
+
+    /// What a link of a chain such as `a.b().c()` is worth. A chain is looked at from each of its links, and nothing
+    /// that has a worth is long.
+    fn linked(&self, of: impl FnOnce() -> Option<Value>) -> Option<Value> {
+        const LONGEST: u32 = 32;
+        if self.links.get() == LONGEST {
+            return None;
+        }
+        self.links.set(self.links.get() + 1);
+        let value = of();
+        self.links.set(self.links.get() - 1);
+        value
     }
 
     /// The string that `expr` is worth.
