@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use kiln_compiler::BuildOptions;
 
 /// Builds one self-contained native executable from a JavaScript project.
 #[derive(Parser)]
@@ -49,9 +50,29 @@ pub struct Build {
     ///
     /// Files that the program names in its source, as in path.join(__dirname, "views"), are embedded anyway. The
     /// pattern is relative to the working directory: * stands for part of a name, ** for any folders. A folder stands
-    /// for all that is in it. Can be given several times.
+    /// for all that is in it. Can be given several times. "kiln": { "include": [...], "external": [...] } in the program's
+    /// package.json does the same as --include and --external.
     #[arg(long, value_name = "GLOB")]
     pub include: Vec<String>,
+
+    #[command(flatten)]
+    pub code: Code,
+}
+
+/// What becomes of the program's code.
+#[derive(Args)]
+pub struct Code {
+    /// Leave this module, and what is below it, to the machine that the program runs on. Can be given several times
+    #[arg(long, value_name = "NAME")]
+    pub external: Vec<String>,
+
+    /// Put a value in the place of an expression, such as process.env.NODE_ENV or a global. Can be given several times
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub define: Vec<String>,
+
+    /// Make the sources small. Errors still show the lines and the names that you wrote
+    #[arg(long)]
+    pub minify: bool,
 }
 
 /// Build a program, run it, and leave nothing behind
@@ -66,6 +87,9 @@ pub struct Run {
     /// Embed these files too, which the program reads from beside itself
     #[arg(long, value_name = "GLOB")]
     pub include: Vec<String>,
+
+    #[command(flatten)]
+    pub code: Code,
 
     /// The program's main file, or the folder of its package
     pub entry: PathBuf,
@@ -84,4 +108,16 @@ pub struct Inspect {
     /// List every embedded file instead, with its size
     #[arg(long)]
     pub files: bool,
+}
+
+impl Code {
+    /// These as options of a build.
+    pub fn options(&self) -> BuildOptions {
+        BuildOptions {
+            external: self.external.clone(),
+            define: self.define.clone(),
+            minify: self.minify,
+            ..BuildOptions::default()
+        }
+    }
 }

@@ -16,8 +16,12 @@ pub fn build(options: &Build) -> Outcome {
         executable::discard_unfinished();
         signals::die_of(signal);
     });
-    let options =
-        BuildOptions { entry: options.entry.clone(), output: options.output.clone(), include: options.include.clone() };
+    let options = BuildOptions {
+        entry: options.entry.clone(),
+        output: options.output.clone(),
+        include: options.include.clone(),
+        ..options.code.options()
+    };
     let built = kiln_compiler::build(&options, &stub::bytes()?, &mut print)?;
     eprintln!(
         "{}  {}, {}, {}, {:.1} s",

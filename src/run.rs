@@ -25,8 +25,12 @@ pub fn run(options: &Run) -> Outcome {
     watch(&folder);
 
     let program = folder.path().join(kiln_compiler::program_name(&options.entry)?);
-    let build =
-        BuildOptions { entry: options.entry.clone(), output: Some(program.clone()), include: options.include.clone() };
+    let build = BuildOptions {
+        entry: options.entry.clone(),
+        output: Some(program.clone()),
+        include: options.include.clone(),
+        ..options.code.options()
+    };
     // What it says on its standard error is the program's own, so warnings would be in the way.
     kiln_compiler::build(&build, &stub::bytes()?, &mut |_| {})?;
 

@@ -161,7 +161,7 @@ const IN_URLS: &AsciiSet = &CONTROLS
 
 /// The text of a module. Node has what was TypeScript in CommonJS go by its URL, and says so in a comment at its end.
 fn source_of<'m>(module: &'m graph::Module, path: &str) -> Cow<'m, str> {
-    if !module.transformed || module.format != Format::CommonJs {
+    if !module.is_typescript || module.format != Format::CommonJs {
         return Cow::Borrowed(&module.source);
     }
     let url = utf8_percent_encode(path, IN_URLS);
@@ -181,6 +181,8 @@ fn origins(map: &SourceMap, path: &str) -> Origins {
     };
     let mut stretches: Vec<Stretch> = map.tokens().map(stretch).collect();
     stretches.sort_unstable();
+    // Where an expression begins, the first of its parts does: of `new Error` that became `Error`, the whole counts.
+    stretches.dedup_by_key(|stretch| (stretch.line, stretch.column));
     Origins { sources, stretches }
 }
 

@@ -15,6 +15,7 @@ pub mod bundle;
 pub mod diagnostic;
 pub mod executable;
 pub mod graph;
+mod optimize;
 mod scan;
 pub mod snapshot;
 mod transform;
@@ -22,6 +23,7 @@ mod transform;
 use std::path::{Path, PathBuf};
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
+use graph::choices::Choices;
 use graph::entry;
 
 /// What to build.
@@ -33,6 +35,12 @@ pub struct BuildOptions {
     pub output: Option<PathBuf>,
     /// Globs, relative to the working directory, of files to embed beside those that analysis finds.
     pub include: Vec<String>,
+    /// Modules that are not to be embedded, by their names.
+    pub external: Vec<String>,
+    /// Expressions whose value is known: `NAME=VALUE`.
+    pub define: Vec<String>,
+    /// Whether to make the sources small.
+    pub minify: bool,
 }
 
 /// What was built.
@@ -54,10 +62,15 @@ pub fn build(options: &BuildOptions, stub: &[u8], report: &mut dyn FnMut(&Diagno
     let output = options.output.clone().unwrap_or_else(|| PathBuf::from(&entry.name));
     let output = executable::check_output(&output)?;
 
-    let graph = graph::build(&entry.path, &options.include)?;
+    let defines = transform::Defines::parse(&options.define)?;
+    let choices = Choices::gather(&entry.path, &options.include, &options.external, defines)?;
+    let mut graph = graph::build(&entry.path, &choices)?;
     graph.warnings.iter().for_each(report);
     refuse_to_overwrite(&graph, &output)?;
 
+    if options.minify {
+        optimize::minify(&mut graph);
+    }
     let bundle = bundle::lay_out(&graph)?;
     let snapshot = snapshot::take(stub, &bundle)?;
     let size = executable::write(stub, &bundle, &snapshot, &output)?;

@@ -181,6 +181,7 @@ fn files_that_were_asked_for() {
             entry: project.path("app.js"),
             output: Some(project.path("out/app")),
             include: vec![project.path(glob).to_str().unwrap().into()],
+            ..BuildOptions::default()
         };
         kiln_compiler::build(&options, &stub(SNAPSHOT), &mut |_| {})
     };

@@ -67,9 +67,12 @@ pub fn compare(workspace: &Workspace, entry: &str, runs: &[Run], setting: &Setti
     if differences.is_empty() { Ok(()) } else { Err(differences.join("\n")) }
 }
 
-/// Builds with Kiln; warnings are no failure.
+/// Builds with Kiln; warnings are no failure. `KILN_OPTIONS` has more options for every build, such as `--minify`.
 pub fn build(entry: &Path, executable: &Path) -> Result<(), String> {
-    let built = run(super::kiln().arg("build").arg(entry).arg("-o").arg(executable), &Input::None)?;
+    let options = std::env::var("KILN_OPTIONS").unwrap_or_default();
+    let mut kiln = super::kiln();
+    kiln.arg("build").args(options.split_whitespace()).arg(entry).arg("-o").arg(executable);
+    let built = run(&mut kiln, &Input::None)?;
     if built.status.success() {
         return Ok(());
     }

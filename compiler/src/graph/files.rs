@@ -13,12 +13,37 @@ use crate::scan::{PathUse, Pattern, Purpose};
 const MOST_FILES: usize = 2000;
 const MOST_BYTES: u64 = 64 << 20;
 
+/// A pattern of files that the user asked for.
+#[derive(Debug)]
+pub struct Glob {
+    pattern: String,
+    /// How the user said it.
+    shown: String,
+    /// What it is relative to.
+    base: &'static str,
+}
+
+impl Glob {
+    /// As given to `--include`.
+    pub fn on_command_line(pattern: &str) -> Self {
+        let shown = format!("--include \"{pattern}\"");
+        Self { pattern: pattern.to_owned(), shown, base: "the working directory" }
+    }
+
+    /// As it stands in the package.json of `folder`.
+    pub fn in_package(pattern: &str, folder: &Path) -> Self {
+        let shown = format!("\"include\": \"{pattern}\" in \"{}\"", display(&folder.join("package.json")));
+        let pattern = format!("{}/{pattern}", glob::Pattern::escape(&folder.to_string_lossy()));
+        Self { pattern, shown, base: "the package's folder" }
+    }
+}
+
 /// The files that the user asked for.
-pub fn included(globs: &[String]) -> Result<BTreeSet<PathBuf>, Diagnostic> {
+pub fn included(globs: &[Glob]) -> Result<BTreeSet<PathBuf>, Diagnostic> {
     let mut files = BTreeSet::new();
-    for pattern in globs {
+    for Glob { pattern, shown, base } in globs {
         let paths = glob::glob(pattern).map_err(|error| {
-            Diagnostic::error(format!("--include \"{pattern}\" is not a glob: {}", error.msg))
+            Diagnostic::error(format!("{shown} is not a glob: {}", error.msg))
                 .help("* stands for part of a name, ** for any folders, ? for one character")
         })?;
         // By itself, `**` at the end means folders.
@@ -31,8 +56,8 @@ pub fn included(globs: &[String]) -> Result<BTreeSet<PathBuf>, Diagnostic> {
             );
         }
         if files.len() == before {
-            return Err(Diagnostic::error(format!("--include \"{pattern}\" matches no file"))
-                .help("the pattern is relative to the working directory"));
+            return Err(Diagnostic::error(format!("{shown} matches no file"))
+                .help(format!("the pattern is relative to {base}")));
         }
     }
     Ok(files)

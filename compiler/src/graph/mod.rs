@@ -1,5 +1,6 @@
 //! The first step: every module that the program can reach, and the files that it reads from beside itself.
 
+pub mod choices;
 pub mod entry;
 mod files;
 mod links;
@@ -21,6 +22,7 @@ use kiln_payload::Format;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::transform::SourceMap;
+use choices::Choices;
 use resolve::{EdgeKind, Target};
 
 /// The program.
@@ -51,6 +53,8 @@ pub struct Module {
     pub source: Arc<str>,
     /// Whether that is not what is in the file.
     pub transformed: bool,
+    /// Whether the file is one that Node takes for TypeScript.
+    pub is_typescript: bool,
     /// Where the text comes from, if code was generated.
     pub map: Option<SourceMap>,
     /// Where its specifiers lead.
@@ -58,8 +62,7 @@ pub struct Module {
 }
 
 /// Builds the graph of the program that starts at `entry`, a real path.
-pub fn build(entry: &Path, include: &[String]) -> Result<ModuleGraph, Diagnostics> {
-    let included = files::included(include)?;
-    let walk = walk::walk(entry, included)?;
+pub fn build(entry: &Path, choices: &Choices) -> Result<ModuleGraph, Diagnostics> {
+    let walk = walk::walk(entry, choices)?;
     problems::judge(walk)
 }

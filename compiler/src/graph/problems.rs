@@ -102,6 +102,6 @@ fn into_module(visited: Visited) -> Module {
             }
         }
     }
-    let Visited { format, bytes, source, written, map, .. } = visited;
-    Module { format, bytes, source, transformed: written.is_some(), map, edges }
+    let Visited { format, bytes, source, written, map, is_typescript, .. } = visited;
+    Module { format, bytes, source, transformed: written.is_some(), is_typescript, map, edges }
 }

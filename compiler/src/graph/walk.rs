@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use kiln_payload::Format;
 use rayon::Scope;
 
+use super::choices::Choices;
 use super::files;
 use super::links::Links;
 use super::package::{ModuleType, Packages};
@@ -42,6 +43,8 @@ pub struct Visited {
     pub written: Option<Arc<str>>,
     /// Where the transformed text comes from, if code was generated.
     pub map: Option<SourceMap>,
+    /// Whether Node takes the file for TypeScript.
+    pub is_typescript: bool,
     pub references: Vec<(Reference, Result<Target, Unresolved>)>,
     pub failure: Option<Failure>,
 }
@@ -53,16 +56,16 @@ pub enum Failure {
 }
 
 /// Walks the graph from the entry and from the files that the user asked for.
-pub fn walk(entry: &Path, included: BTreeSet<PathBuf>) -> Result<Walk, Diagnostic> {
-    let walker = Walker::default();
+pub fn walk(entry: &Path, choices: &Choices) -> Result<Walk, Diagnostic> {
+    let walker = Walker::new(choices);
     let pool = rayon::ThreadPoolBuilder::new()
         .stack_size(STACK)
         .build()
         .map_err(|error| Diagnostic::error(format!("cannot start threads: {error}")))?;
     pool.scope(|scope| {
         walker.module(scope, entry.to_path_buf());
-        for path in included {
-            walker.file(scope, path);
+        for path in &choices.included {
+            walker.file(scope, path.clone());
         }
     });
     let Found { modules, mut files, folders, mut warnings, .. } =
@@ -72,8 +75,8 @@ pub fn walk(entry: &Path, included: BTreeSet<PathBuf>) -> Result<Walk, Diagnosti
     Ok(Walk { entry: entry.to_path_buf(), modules, files, folders, links: walker.links.into_found(), warnings })
 }
 
-#[derive(Default)]
-struct Walker {
+struct Walker<'c> {
+    choices: &'c Choices,
     resolver: Resolver,
     packages: Packages,
     links: Links,
@@ -89,7 +92,17 @@ struct Found {
     warnings: Vec<Diagnostic>,
 }
 
-impl Walker {
+impl<'c> Walker<'c> {
+    fn new(choices: &'c Choices) -> Self {
+        Self {
+            choices,
+            resolver: Resolver::default(),
+            packages: Packages::default(),
+            links: Links::default(),
+            found: Mutex::default(),
+        }
+    }
+
     fn found(&self) -> MutexGuard<'_, Found> {
         self.found.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -106,6 +119,9 @@ impl Walker {
 
     /// Resolves a specifier, and has the program find what Node looks at on the way.
     fn resolve(&self, directory: &Path, specifier: &str, kind: EdgeKind) -> Result<Target, Unresolved> {
+        if self.choices.is_external(specifier) {
+            return Ok(Target::Elsewhere);
+        }
         let target = self.resolver.resolve(directory, specifier, kind);
         match &target {
             Ok(Target::File { path, .. }) => {
@@ -175,21 +191,30 @@ impl Walker {
                 .unwrap_or_else(|_| (guess(declared), Ok(Scan::default())))
         };
         let directory = path.parent().unwrap_or(path);
-        let (mut visited, scan) = match Language::of(path) {
-            None => {
-                let (format, scanned) = scanned(&source, declared);
-                (Visited::new(format, bytes, source), scanned)
-            }
+        let mut visited = match Language::of(path) {
+            None => Visited::new(guess(declared), bytes, source),
             Some(language) => match self.transform(path, &source, language, declared) {
                 Ok(output) => {
-                    let declared = if output.format == Format::Module { Declared::Module } else { Declared::CommonJs };
-                    let (_, scanned) = scanned(&output.code, declared);
                     let new = Visited::new(output.format, bytes, output.code.into());
-                    (Visited { written: Some(source), map: output.map, ..new }, scanned)
+                    Visited { written: Some(source), map: output.map, is_typescript: true, ..new }
                 }
-                Err(error) => (Visited::new(guess(declared), bytes, source), Err(error)),
+                Err(error) => {
+                    return Visited::failed(guess(declared), bytes, source, Failure::Syntax(error));
+                }
             },
         };
+        let declared = match visited.format {
+            _ if visited.written.is_none() => declared,
+            Format::Module => Declared::Module,
+            _ => Declared::CommonJs,
+        };
+        let (format, mut scan) = scanned(&visited.source, declared);
+        visited.format = format;
+        if let Some(text) = self.choices.defines.apply(&visited.source, format) {
+            (_, scan) = scanned(&text, declared);
+            let source = std::mem::replace(&mut visited.source, text.into());
+            visited.written.get_or_insert(source);
+        }
         let scan = match scan {
             Ok(scan) => scan,
             Err(mut error) => {
@@ -301,7 +326,16 @@ impl Walker {
 
 impl Visited {
     fn new(format: Format, bytes: Vec<u8>, source: Arc<str>) -> Self {
-        Self { format, bytes, source, written: None, map: None, references: Vec::new(), failure: None }
+        Self {
+            format,
+            bytes,
+            source,
+            written: None,
+            map: None,
+            is_typescript: false,
+            references: Vec::new(),
+            failure: None,
+        }
     }
 
     /// What is in the file.

@@ -2,6 +2,7 @@
 //!
 //! Nothing here touches the disk or knows of other modules.
 
+mod early;
 mod parse;
 mod value;
 mod visit;
@@ -108,7 +109,11 @@ pub struct SyntaxError {
 /// Reads a module's source. The format is known even if there is a syntax error.
 pub fn scan(source: &str, path: &Path, declared: Declared) -> (Format, Result<Scan, SyntaxError>) {
     let (format, program) = parse::parse(source, declared);
-    (format, program.map(|program| visit::visit(program, format, path)))
+    let scan = program.and_then(|program| {
+        early::check(&program, format)?;
+        Ok(visit::visit(program, format, path))
+    });
+    (format, scan)
 }
 
 #[cfg(test)]

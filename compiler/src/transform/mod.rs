@@ -6,8 +6,9 @@
 
 mod common_js;
 mod config;
+mod define;
 mod edits;
-mod emit;
+pub mod emit;
 mod fields;
 mod kind;
 mod origin;
@@ -23,6 +24,7 @@ use swc_common::{GLOBALS, Globals};
 pub use swc_sourcemap::SourceMap;
 
 pub use config::Options;
+pub use define::Defines;
 pub use origin::origin;
 
 use crate::graph::resolve::EdgeKind;

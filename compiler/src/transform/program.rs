@@ -167,7 +167,7 @@ impl<'a> File<'a> {
         if let Some(problem) = problems.first() {
             return Err(problem);
         }
-        let (code, map) = emit::emit(&self.files, &program, &self.comments)
+        let (code, map) = emit::emit(&self.files, &program, Some(&self.comments), None)
             .map_err(|error| SyntaxError { message: format!("no code can be generated: {error}"), span: 0..0 })?;
         Ok(Output { code, format, map: Some(map) })
     }

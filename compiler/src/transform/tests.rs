@@ -38,7 +38,7 @@ fn types_become_blanks() {
         assert_eq!((output.code.as_str(), output.map.is_none()), (expected, true));
     }
     let verbatim = Options { verbatim_imports: true, ..Options::default() };
-    assert_eq!(run("import { A, type B } from 'm';", "a.ts", &verbatim).code, "import { A         } from 'm';");
+    assert_eq!(run("import { A, type B } from 'm';", "a.ts", &verbatim).code, "import { A,        } from 'm';");
 }
 
 #[test]

@@ -1,0 +1,145 @@
+//! One module through `swc_ecma_minifier`.
+//!
+//! Errors show the places and the functions that the author wrote: a source map leads back to the places, functions and
+//! classes keep their names, and none is merged into its caller.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use kiln_payload::Format;
+use swc_common::comments::SingleThreadedComments;
+use swc_common::sync::Lrc;
+use swc_common::{DUMMY_SP, FileName, GLOBALS, Globals, Mark, SourceMap};
+use swc_ecma_ast::{
+    BinExpr, BinaryOp, EsVersion, Expr, ExprStmt, KeyValueProp, Lit, Null, Program, Prop, PropName, Stmt,
+};
+use swc_ecma_minifier::option::{CompressOptions, ExtraOptions, MangleOptions, MinifyOptions};
+use swc_ecma_parser::lexer::Lexer;
+use swc_ecma_parser::{EsSyntax, Parser, StringInput, Syntax};
+use swc_ecma_transforms_base::fixer::{fixer, paren_remover};
+use swc_ecma_transforms_base::resolver;
+use swc_ecma_visit::{VisitMut, VisitMutWith};
+
+use crate::graph::Module;
+use crate::transform::{self, emit};
+
+/// The module's text made small, and where it comes from.
+pub fn minify(path: &Path, module: &Module) -> Option<(String, transform::SourceMap)> {
+    if module.format == Format::Json {
+        return None;
+    }
+    // What it can't do is no reason not to build.
+    catch_unwind(AssertUnwindSafe(|| GLOBALS.set(&Globals::new(), || minified(path, module)))).ok().flatten()
+}
+
+fn minified(path: &Path, module: &Module) -> Option<(String, transform::SourceMap)> {
+    let files = Lrc::<SourceMap>::default();
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let file = files.new_source_file(FileName::Custom(name).into(), module.source.to_string());
+    let comments = SingleThreadedComments::default();
+    let syntax =
+        Syntax::Es(EsSyntax { import_attributes: true, explicit_resource_management: true, ..EsSyntax::default() });
+    let lexer = Lexer::new(syntax, EsVersion::EsNext, StringInput::from(&*file), Some(&comments));
+    let mut parser = Parser::new_from(lexer);
+    let is_module = module.format == Format::Module;
+    let mut program = match is_module {
+        true => parser.parse_module().map(Program::Module).ok()?,
+        false => parser.parse_commonjs().map(Program::Script).ok()?,
+    };
+    let (unresolved_mark, top_level_mark) = (Mark::new(), Mark::new());
+    program.mutate(&mut resolver(unresolved_mark, top_level_mark, false));
+    program.mutate(&mut paren_remover(Some(&comments)));
+    let announced = announced(&program);
+    let extra = ExtraOptions { unresolved_mark, top_level_mark, mangle_name_cache: None };
+    let options = options(is_module);
+    let mut program = swc_ecma_minifier::optimize(program, files.clone(), Some(&comments), None, &options, &extra);
+    if let Program::Script(script) = &mut program {
+        script.body.extend(announced);
+    }
+    program.mutate(&mut fixer(Some(&comments)));
+    emit::emit(&files, &program, None, module.map.as_ref()).ok()
+}
+
+/// The statements that tell Node what a CommonJS module exports: `0 && (module.exports = { name })`. They never run, so
+/// nothing of them would be left.
+fn announced(program: &Program) -> Vec<Stmt> {
+    let Program::Script(script) = program else { return Vec::new() };
+    let is_announcement = |statement: &Stmt| match statement {
+        Stmt::Expr(ExprStmt { expr, .. }) => match &**expr {
+            Expr::Bin(BinExpr { op: BinaryOp::LogicalAnd, left, .. }) => {
+                matches!(&**left, Expr::Lit(Lit::Num(number)) if number.value == 0.0)
+            }
+            _ => false,
+        },
+        _ => false,
+    };
+    let mut statements: Vec<Stmt> = script.body.iter().filter(|it| is_announcement(it)).cloned().collect();
+    statements.iter_mut().for_each(|statement| statement.visit_mut_with(&mut NamesAlone));
+    statements
+}
+
+/// Makes `{ name: null }` of `{ name }`, because the variable may have another name by then.
+struct NamesAlone;
+
+impl VisitMut for NamesAlone {
+    fn visit_mut_prop(&mut self, prop: &mut Prop) {
+        if let Prop::Shorthand(name) = prop {
+            let key = PropName::Ident(name.clone().into());
+            let value = Box::new(Expr::Lit(Lit::Null(Null { span: DUMMY_SP })));
+            *prop = Prop::KeyValue(KeyValueProp { key, value });
+        }
+    }
+}
+
+fn options(is_module: bool) -> MinifyOptions {
+    let compress = CompressOptions {
+        ecma: EsVersion::EsNext,
+        module: is_module,
+        keep_fnames: true,
+        keep_classnames: true,
+        inline: 0,
+        // Node finds what CommonJS exports by the text, and knows `enumerable: true` only.
+        bools: false,
+        reduce_fns: false,
+        ..CompressOptions::default()
+    };
+    let mangle =
+        MangleOptions { top_level: Some(is_module), keep_fn_names: true, keep_class_names: true, ..Default::default() };
+    MinifyOptions { rename: true, compress: Some(compress), mangle: Some(mangle), ..MinifyOptions::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn minified(source: &str, format: Format) -> String {
+        let module = Module {
+            format,
+            bytes: source.into(),
+            source: source.into(),
+            transformed: false,
+            is_typescript: false,
+            map: None,
+            edges: Default::default(),
+        };
+        minify(Path::new("a.js"), &module).unwrap().0
+    }
+
+    #[test]
+    fn small_but_the_same() {
+        assert_eq!(
+            minified("export const helper = (shape)      => shape.n * 2;", Format::Module),
+            "export const helper=e=>2*e.n;"
+        );
+        let announcing = "Object.defineProperty(exports, 'a', { enumerable: true, get: function () { return b; } });\n0 && (module.exports = { a, b });";
+        assert_eq!(
+            minified(announcing, Format::CommonJs),
+            "Object.defineProperty(exports,\"a\",{enumerable:true,get:function(){return b;}});0&&(module.exports={a:null,b:null});"
+        );
+        let common_js = "const path = require('path');\nfunction unused() {}\nmodule.exports = function named(value) { return path.join(value); };";
+        assert_eq!(
+            minified(common_js, Format::CommonJs),
+            "const path=require(\"path\");function unused(){}module.exports=function named(n){return path.join(n);};"
+        );
+    }
+}
