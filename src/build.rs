@@ -6,6 +6,7 @@ use std::time::Instant;
 use kiln_compiler::{BuildOptions, diagnostic, executable};
 
 use crate::arguments::Build;
+use crate::progress::Line;
 use crate::terminal::{Outcome, Size, count, print};
 use crate::{signals, stub};
 
@@ -22,7 +23,9 @@ pub fn build(options: &Build) -> Outcome {
         include: options.include.clone(),
         ..options.code.options()
     };
+    let line = Line::show(options.progress.clone());
     let built = kiln_compiler::build(&options, &stub::bytes()?, &mut print)?;
+    drop(line);
     eprintln!(
         "{}  {}, {}, {}, {:.1} s",
         diagnostic::display(&built.output),

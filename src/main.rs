@@ -3,6 +3,7 @@
 mod arguments;
 mod build;
 mod inspect;
+mod progress;
 mod run;
 mod signals;
 mod stub;

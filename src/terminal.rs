@@ -8,6 +8,8 @@ use std::sync::{Mutex, PoisonError};
 
 use kiln_compiler::{Diagnostic, Diagnostics};
 
+use crate::progress;
+
 /// How a command ends: with an exit code, or with what to tell the user.
 pub type Outcome = Result<ExitCode, Diagnostics>;
 
@@ -16,6 +18,7 @@ pub fn print(diagnostic: &Diagnostic) {
     let is = |name: &str, value: &str| std::env::var_os(name).is_some_and(|set| set == value);
     let no_colour = std::env::var_os("NO_COLOR").is_some_and(|set| !set.is_empty());
     let colour = stderr().is_terminal() && !no_colour && !is("TERM", "dumb");
+    progress::wipe();
     eprintln!("{}", diagnostic.render(colour));
 }
 

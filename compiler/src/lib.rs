@@ -16,15 +16,18 @@ pub mod diagnostic;
 pub mod executable;
 pub mod graph;
 mod optimize;
+mod progress;
 mod scan;
 pub mod snapshot;
 mod transform;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 use graph::choices::Choices;
 use graph::entry;
+pub use progress::{Progress, Step};
 
 /// What to build.
 #[derive(Debug, Clone, Default)]
@@ -41,6 +44,8 @@ pub struct BuildOptions {
     pub define: Vec<String>,
     /// Whether to make the sources small.
     pub minify: bool,
+    /// Learns how far the build is.
+    pub progress: Arc<Progress>,
 }
 
 /// What was built.
@@ -64,7 +69,8 @@ pub fn build(options: &BuildOptions, stub: &[u8], report: &mut dyn FnMut(&Diagno
 
     let defines = transform::Defines::parse(&options.define)?;
     let choices = Choices::gather(&entry.path, &options.include, &options.external, defines)?;
-    let mut graph = graph::build(&entry.path, &choices)?;
+    let progress = &options.progress;
+    let mut graph = graph::build(&entry.path, &choices, progress)?;
     graph.warnings.iter().for_each(report);
     refuse_to_overwrite(&graph, &output)?;
 
@@ -72,7 +78,9 @@ pub fn build(options: &BuildOptions, stub: &[u8], report: &mut dyn FnMut(&Diagno
         optimize::minify(&mut graph);
     }
     let bundle = bundle::lay_out(&graph)?;
+    progress.begin(Step::Snapshot);
     let snapshot = snapshot::take(stub, &bundle)?;
+    progress.begin(Step::Write);
     let size = executable::write(stub, &bundle, &snapshot, &output)?;
 
     Ok(Built { output, size, modules: bundle.modules(), files: bundle.files() - bundle.modules() })

@@ -21,6 +21,7 @@ use std::sync::Arc;
 use kiln_payload::Format;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::progress::Progress;
 use crate::transform::SourceMap;
 use choices::Choices;
 use resolve::{EdgeKind, Target};
@@ -62,7 +63,7 @@ pub struct Module {
 }
 
 /// Builds the graph of the program that starts at `entry`, a real path.
-pub fn build(entry: &Path, choices: &Choices) -> Result<ModuleGraph, Diagnostics> {
-    let walk = walk::walk(entry, choices)?;
+pub fn build(entry: &Path, choices: &Choices, progress: &Progress) -> Result<ModuleGraph, Diagnostics> {
+    let walk = walk::walk(entry, choices, progress)?;
     problems::judge(walk)
 }

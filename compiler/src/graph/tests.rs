@@ -16,7 +16,7 @@ fn shape(files: &[(&str, &str)]) -> Shape {
     let project = project(files);
     let root = project.path().canonicalize().unwrap();
     let relative = |path: &PathBuf| path.strip_prefix(&root).unwrap().to_str().unwrap().to_string();
-    match build(&root.join(files[0].0), &Choices::default()) {
+    match build(&root.join(files[0].0), &Choices::default(), &Progress::default()) {
         Ok(graph) => Shape {
             modules: graph.modules.keys().map(relative).collect(),
             files: graph.files.iter().map(relative).collect(),
@@ -65,7 +65,9 @@ fn formats() {
         ("c/package.json", r#"{"type":"commonjs"}"#),
         ("c/c.js", ""),
     ]);
-    let graph = build(&project.path().canonicalize().unwrap().join("app.mjs"), &Choices::default()).unwrap();
+    let graph =
+        build(&project.path().canonicalize().unwrap().join("app.mjs"), &Choices::default(), &Progress::default())
+            .unwrap();
     let formats: Vec<_> = graph.modules.values().map(|module| module.format).collect();
     use Format::{CommonJs as C, Module as M};
     // a.js, app.mjs, b/b.js, c/c.js, d.js, e.cjs
@@ -170,7 +172,7 @@ fn links_lead_to_real_paths() {
     let root = project.path().canonicalize().unwrap();
     std::fs::create_dir(root.join("node_modules")).unwrap();
     std::os::unix::fs::symlink("../store/dep", root.join("node_modules/dep")).unwrap();
-    let graph = build(&root.join("app.js"), &Choices::default()).unwrap();
+    let graph = build(&root.join("app.js"), &Choices::default(), &Progress::default()).unwrap();
     assert!(graph.modules.contains_key(&root.join("store/dep/a.js")));
 }
 

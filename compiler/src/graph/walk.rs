@@ -17,6 +17,7 @@ use super::links::Links;
 use super::package::{ModuleType, Packages};
 use super::resolve::{EdgeKind, Resolver, Target, Unresolved};
 use crate::diagnostic::Diagnostic;
+use crate::progress::Progress;
 use crate::scan::{self, Declared, Pattern, Purpose, Reference, ReferenceKind, Scan, SyntaxError};
 use crate::transform::{self, Language, SourceMap, origin};
 
@@ -56,8 +57,8 @@ pub enum Failure {
 }
 
 /// Walks the graph from the entry and from the files that the user asked for.
-pub fn walk(entry: &Path, choices: &Choices) -> Result<Walk, Diagnostic> {
-    let walker = Walker::new(choices);
+pub fn walk(entry: &Path, choices: &Choices, progress: &Progress) -> Result<Walk, Diagnostic> {
+    let walker = Walker::new(choices, progress);
     let pool = rayon::ThreadPoolBuilder::new()
         .stack_size(STACK)
         .build()
@@ -77,6 +78,7 @@ pub fn walk(entry: &Path, choices: &Choices) -> Result<Walk, Diagnostic> {
 
 struct Walker<'c> {
     choices: &'c Choices,
+    progress: &'c Progress,
     resolver: Resolver,
     packages: Packages,
     links: Links,
@@ -93,9 +95,10 @@ struct Found {
 }
 
 impl<'c> Walker<'c> {
-    fn new(choices: &'c Choices) -> Self {
+    fn new(choices: &'c Choices, progress: &'c Progress) -> Self {
         Self {
             choices,
+            progress,
             resolver: Resolver::default(),
             packages: Packages::default(),
             links: Links::default(),
@@ -112,6 +115,7 @@ impl<'c> Walker<'c> {
         if self.found().claimed.insert(path.clone()) {
             scope.spawn(move |scope| {
                 let visited = self.visit(scope, &path);
+                self.progress.module();
                 self.found().modules.insert(path, visited);
             });
         }

@@ -8,8 +8,7 @@ use crate::graph::ModuleGraph;
 
 /// Minifies every module. One that the minifier does not understand stays as it is.
 pub fn minify(graph: &mut ModuleGraph) {
-    let modules: Vec<_> = graph.modules.iter_mut().collect();
-    let mut modules = modules;
+    let mut modules: Vec<_> = graph.modules.iter_mut().collect();
     modules.par_iter_mut().for_each(|(path, module)| {
         if let Some((source, map)) = minify::minify(path, module) {
             module.source = source.into();
