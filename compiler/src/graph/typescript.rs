@@ -3,15 +3,16 @@
 //!
 //! Node's library knows nothing of these, so such a specifier is written as the path that it leads to.
 
+use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use oxc_resolver::{ResolveError, ResolveOptions, TsConfig, TsconfigDiscovery};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::resolve::{EdgeKind, Resolver, Target, is_relative};
 use crate::diagnostic::{Diagnostic, display};
-use crate::transform::{Language, Options};
+use crate::transform::{self, Exports, Language, Options};
 
 /// What a path in an import has to escape.
 const IN_PATHS: &AsciiSet = &CONTROLS.add(b'%').add(b'?').add(b'#').add(b'\\').add(b'"').add(b'\'');
@@ -20,7 +21,11 @@ const IN_PATHS: &AsciiSet = &CONTROLS.add(b'%').add(b'?').add(b'#').add(b'\\').a
 pub struct TypeScript {
     import: oxc_resolver::Resolver,
     require: oxc_resolver::Resolver,
+    exports: Mutex<HashMap<PathBuf, Option<Arc<Exports>>>>,
 }
+
+/// How many files a name is followed through.
+const MOST_REEXPORTS: u32 = 32;
 
 /// What the tsconfig.json says that a file belongs to.
 #[derive(Default)]
@@ -51,7 +56,7 @@ impl TypeScript {
                 ..node.options().clone()
             })
         });
-        Self { import, require }
+        Self { import, require, exports: Mutex::default() }
     }
 
     /// The settings for the file at `path`: those of the tsconfig.json that includes it, or else of the nearest.
@@ -102,6 +107,42 @@ impl TypeScript {
                 EdgeKind::Require => path,
             }),
         }
+    }
+
+    /// Whether the file that `specifier` leads to exports `name`, if that is TypeScript; of others nobody asks.
+    pub fn provides(&self, node: &Resolver, path: &Path, specifier: &str, name: &str) -> bool {
+        self.provides_within(node, path, specifier, name, MOST_REEXPORTS)
+    }
+
+    fn provides_within(&self, node: &Resolver, path: &Path, specifier: &str, name: &str, depth: u32) -> bool {
+        let settings = self.settings(path);
+        let directory = path.parent().unwrap_or(path);
+        let by_node = node.resolve(directory, specifier, EdgeKind::Import).ok();
+        let meant = self.resolve(&settings, directory, specifier, EdgeKind::Import, by_node.as_ref());
+        let meant = meant.or_else(|| match by_node {
+            Some(Target::File { path, .. }) => Some(path),
+            _ => None,
+        });
+        let Some(target) = meant.filter(|_| depth > 0) else { return true };
+        let Some(exports) = self.exports(&target) else { return true };
+        match exports.names.get(name) {
+            Some(None) => true,
+            Some(Some((specifier, name))) => self.provides_within(node, &target, specifier, name, depth - 1),
+            None => {
+                exports.all_of.iter().any(|specifier| self.provides_within(node, &target, specifier, name, depth - 1))
+            }
+        }
+    }
+
+    fn exports(&self, path: &Path) -> Option<Arc<Exports>> {
+        let language = Language::of(path).filter(|language| *language != Language::Jsx)?;
+        if let Some(known) = self.exports.lock().unwrap_or_else(PoisonError::into_inner).get(path) {
+            return known.clone();
+        }
+        let source = std::fs::read_to_string(path).ok();
+        let exports = source.and_then(|source| transform::exports(&source, language)).map(Arc::new);
+        self.exports.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned(), exports.clone());
+        exports
     }
 
     /// Where TypeScript gets, unless it gets where Node does.

@@ -302,8 +302,10 @@ impl<'c> Walker<'c> {
         }
         let directory = path.parent().unwrap_or(path);
         let rewrite = |specifier: &str, kind| typescript.rewrite(&settings, &self.resolver, directory, specifier, kind);
+        let provides = |specifier: &str, name: &str| typescript.provides(&self.resolver, path, specifier, name);
         let options = &settings.options;
-        let input = transform::Input { source, path, language, declared, options, rewrite: &rewrite };
+        let input =
+            transform::Input { source, path, language, declared, options, rewrite: &rewrite, provides: &provides };
         catch_unwind(AssertUnwindSafe(|| transform::transform(&input))).unwrap_or_else(|_| {
             let message = "this file cannot be compiled: a fault of kiln, not of your program".into();
             Err(SyntaxError { message, span: 0..0 })

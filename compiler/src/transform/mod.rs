@@ -11,6 +11,7 @@ mod edits;
 pub mod emit;
 mod fields;
 mod kind;
+mod missing;
 mod origin;
 mod program;
 mod specifiers;
@@ -25,6 +26,7 @@ pub use swc_sourcemap::SourceMap;
 
 pub use config::Options;
 pub use define::Defines;
+pub use missing::{Exports, exports};
 pub use origin::origin;
 
 use crate::graph::resolve::EdgeKind;
@@ -71,6 +73,8 @@ pub struct Input<'a> {
     pub options: &'a Options,
     /// What to write for a specifier that leads nowhere by Node's rules, if it leads somewhere by TypeScript's.
     pub rewrite: &'a dyn Fn(&str, EdgeKind) -> Option<String>,
+    /// Whether the file that a specifier leads to exports a name, types aside. True if nobody knows.
+    pub provides: &'a dyn Fn(&str, &str) -> bool,
 }
 
 /// The JavaScript that a file has become.

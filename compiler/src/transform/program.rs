@@ -23,7 +23,7 @@ use swc_ecma_transforms_typescript as typescript;
 use swc_ecma_visit::{Visit, VisitMutWith, VisitWith};
 
 use super::fields::{self, AssignFields};
-use super::{Input, Language, Output, common_js, edits, emit, kind, specifiers};
+use super::{Input, Language, Output, common_js, edits, emit, kind, missing, specifiers};
 use crate::scan::SyntaxError;
 
 /// Turns a file into JavaScript.
@@ -93,6 +93,7 @@ impl<'a> File<'a> {
         }
         let mut erased = self.program.clone();
         erased.mutate(&mut self.types());
+        missing::take_out(&mut erased, self.input.provides);
         let format = kind::decide(self.input, &erased, self.unresolved());
         let has_module_syntax =
             matches!(&erased, Program::Module(module) if module.body.iter().any(ModuleItem::is_module_decl));
@@ -145,6 +146,7 @@ impl<'a> File<'a> {
         }
         let jsx = self.jsx(&program);
         program.mutate(&mut self.types());
+        missing::take_out(&mut program, self.input.provides);
         if options.assign_fields && self.input.language != Language::Jsx {
             program.visit_mut_with(&mut AssignFields);
         }

@@ -8,12 +8,17 @@ fn input<'a>(source: &'a str, name: &'a str, options: &'a Options) -> Input<'a> 
         _ => Declared::Neither,
     };
     let language = Language::of(path).unwrap();
-    Input { source, path, language, declared, options, rewrite: &rewritten }
+    Input { source, path, language, declared, options, rewrite: &rewritten, provides: &provided }
 }
 
 /// As if there were a file `x.ts`, and an alias for it.
 fn rewritten(specifier: &str, _: EdgeKind) -> Option<String> {
     ["./x", "./x.js", "@/x"].contains(&specifier).then(|| "./x.ts".into())
+}
+
+/// As if types had names that begin with `T`.
+fn provided(_: &str, name: &str) -> bool {
+    !name.starts_with('T')
 }
 
 fn run(source: &str, name: &str, options: &Options) -> Output {
@@ -31,6 +36,8 @@ fn types_become_blanks() {
         ("foo()\nimport {A} from './x'\n[1].map(a)", "foo()\n;                    \n[1].map(a)"),
         ("import A, { b } from 'm'; b();", "import    { b } from 'm'; b();"),
         ("export { A, b }; type A = 1; const b = 2;", "export {    b };             const b = 2;"),
+        ("export { a, T } from 'm';", "export { a,   } from 'm';"),
+        ("import { T, b } from 'm'; export { T, b };", "import {    b } from 'm'; export {    b };"),
         ("import './a'; import('./x')", "import './a'; import('./x.ts')"),
         ("const { é } = a as Ü, b = c;", "const { é } = a     , b = c;"),
     ] {
