@@ -1,12 +1,13 @@
 //! `internalBinding('block_list')`: socket addresses, and lists of addresses to refuse.
 
-use std::cell::RefCell;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use v8::{Array, FunctionCallbackArguments, Local, Object, PinScope, ReturnValue, Value};
 
+use super::messaging::{CLONEABLE, Parcel, Traveller};
 use crate::errors::{self, Kind};
-use crate::{facts, js, wrap};
+use crate::{binding, facts, js, wrap};
 
 crate::room! {
     name: "block_list",
@@ -48,10 +49,26 @@ fn setup<'s>(scope: &mut PinScope<'s, '_>, target: Local<'s, Object>) {
     facts::install(scope, "block_list", target);
 }
 
+#[derive(Clone)]
 struct SocketAddress {
     ip: IpAddr,
     port: u16,
     flow_label: u32,
+}
+
+/// How addresses travel between realms.
+pub const ADDRESSES: Traveller = Traveller {
+    mode: |scope, object| wrap::get::<SocketAddress>(scope, object).map(|_| CLONEABLE),
+    pack: |scope, object, _| Some(Box::new((*wrap::get::<SocketAddress>(scope, object)?).clone())),
+};
+
+impl Parcel for SocketAddress {
+    fn unpack<'s>(self: Box<Self>, scope: &mut PinScope<'s, '_>) -> Option<Local<'s, Object>> {
+        let text = js::string(scope, &self.ip.to_string());
+        let numbers = [u32::from(self.port), family_of(self.ip) as u32, self.flow_label];
+        let [port, family, label] = numbers.map(|number| js::number(scope, f64::from(number)));
+        binding::construct(scope, "SocketAddress", &[text.into(), port, family, label])
+    }
 }
 
 /// The address that `text` spells in a family.
@@ -176,9 +193,30 @@ fn bits(ip: IpAddr) -> u128 {
     }
 }
 
-/// The rules, the newest first.
-#[derive(Default)]
-struct BlockList(RefCell<Vec<Rule>>);
+/// The rules, the newest first. Clones of a list, in whatever thread, are one list.
+#[derive(Clone, Default)]
+struct BlockList(Arc<Mutex<Vec<Rule>>>);
+
+impl BlockList {
+    fn rules(&self) -> MutexGuard<'_, Vec<Rule>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How lists travel between realms: by reference.
+pub const LISTS: Traveller = Traveller {
+    mode: |scope, object| wrap::get::<BlockList>(scope, object).map(|_| CLONEABLE),
+    pack: |scope, object, _| Some(Box::new((*wrap::get::<BlockList>(scope, object)?).clone())),
+};
+
+impl Parcel for BlockList {
+    fn unpack<'s>(self: Box<Self>, scope: &mut PinScope<'s, '_>) -> Option<Local<'s, Object>> {
+        let object = binding::construct(scope, "BlockList", &[])?;
+        wrap::detach(scope, object);
+        wrap::attach(scope, object, *self);
+        Some(object)
+    }
+}
 
 fn new_list<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
     wrap::attach(scope, args.this(), BlockList::default());
@@ -191,7 +229,7 @@ fn ip<'s>(scope: &mut PinScope<'s, '_>, value: Local<'s, Value>) -> Option<IpAdd
 
 fn add(scope: &mut PinScope, list: Local<Object>, rule: Rule) {
     if let Some(list) = wrap::get::<BlockList>(scope, list) {
-        let mut rules = list.0.borrow_mut();
+        let mut rules = list.rules();
         // An address is in the list once, another rule as often as it was added.
         if rule.rank() != 0 || !rules.contains(&rule) {
             rules.insert(0, rule);
@@ -201,7 +239,7 @@ fn add(scope: &mut PinScope, list: Local<Object>, rule: Rule) {
 
 fn remove(scope: &mut PinScope, list: Local<Object>, rule: Rule) {
     if let Some(list) = wrap::get::<BlockList>(scope, list) {
-        list.0.borrow_mut().retain(|known| *known != rule);
+        list.rules().retain(|known| *known != rule);
     }
 }
 
@@ -266,7 +304,7 @@ fn remove_subnet<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>
 fn is_blocked(scope: &mut PinScope, list: Local<Object>, ip: Option<IpAddr>) -> bool {
     let list = wrap::get::<BlockList>(scope, list);
     match (list, ip) {
-        (Some(list), Some(ip)) => list.0.borrow().iter().any(|rule| rule.matches(ip)),
+        (Some(list), Some(ip)) => list.rules().iter().any(|rule| rule.matches(ip)),
         _ => false,
     }
 }
@@ -285,19 +323,19 @@ fn check_string<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return
 
 fn get_rules<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
     let Some(list) = wrap::get::<BlockList>(scope, args.this()) else { return };
-    let mut rules = list.0.borrow().clone();
+    let mut rules = list.rules().clone();
     rules.sort_by_key(|rule| rule.rank());
     rv.set(js::strings(scope, rules.iter().map(Rule::to_string)).into());
 }
 
 fn get_size<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
     if let Some(list) = wrap::get::<BlockList>(scope, args.this()) {
-        rv.set_uint32(list.0.borrow().len() as u32);
+        rv.set_uint32(list.rules().len() as u32);
     }
 }
 
 fn clear<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
     if let Some(list) = wrap::get::<BlockList>(scope, args.this()) {
-        list.0.borrow_mut().clear();
+        list.rules().clear();
     }
 }

@@ -6,12 +6,17 @@ use std::rc::Rc;
 use v8::{Array, Function, Local, Object, PinScope, Value};
 
 use super::{Args, Return, constant_time_equal};
+use crate::bindings::builtins;
+use crate::bindings::messaging::{CLONEABLE, Parcel, Traveller};
 use crate::realm::Realm;
 use crate::text::{self, Encoding};
 use crate::{binding, errors, js, wrap};
 
 /// `kKeyTypeSecret`
 const SECRET: i32 = 0;
+
+/// What `createNativeKeyObjectClass` got: the class of secret keys.
+const SECRET_KEY_OBJECT: &str = "crypto.SecretKeyObject";
 
 /// What `createCryptoKeyClass` got: the classes of Web Crypto's keys.
 const INTERNAL_CRYPTO_KEY: &str = "crypto.InternalCryptoKey";
@@ -22,6 +27,30 @@ struct Handle(RefCell<Option<Rc<[u8]>>>);
 
 /// A `KeyObject`.
 struct NativeKey(Rc<[u8]>);
+
+/// How secret keys travel between realms.
+pub const KEYS: Traveller = Traveller {
+    mode: |scope, object| wrap::get::<NativeKey>(scope, object).map(|_| CLONEABLE),
+    pack: |scope, object, _| Some(Box::new(Secret(wrap::get::<NativeKey>(scope, object)?.0.to_vec()))),
+};
+
+/// The bytes of a secret key on its way.
+struct Secret(Vec<u8>);
+
+impl Parcel for Secret {
+    fn unpack<'s>(self: Box<Self>, scope: &mut PinScope<'s, '_>) -> Option<Local<'s, Object>> {
+        let realm = Realm::current();
+        if realm.slot(scope, SECRET_KEY_OBJECT).is_none() {
+            // The library makes the class when it first loads this.
+            let require = realm.function(scope, builtins::REQUIRE)?;
+            let (undefined, id) = (js::undefined(scope), js::string(scope, "internal/crypto/keys"));
+            require.call(scope, undefined, &[id.into()])?;
+        }
+        let class = realm.function(scope, SECRET_KEY_OBJECT)?;
+        let handle = handle(scope, self.0)?;
+        class.new_instance(scope, &[handle.into()])
+    }
+}
 
 /// A `CryptoKey`: the library keeps what belongs to it.
 struct NativeCryptoKey;
@@ -222,7 +251,10 @@ fn create_class<'s>(
 
 /// `createNativeKeyObjectClass(callback)`
 pub fn create_key_object_class<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
-    create_class(scope, &args, &mut rv, "NativeKeyObject");
+    let classes = create_class(scope, &args, &mut rv, "NativeKeyObject");
+    if let Some(class) = classes.and_then(|classes| classes.get_index(scope, 1)) {
+        Realm::current().set_slot(scope, SECRET_KEY_OBJECT, class);
+    }
 }
 
 /// `createCryptoKeyClass(callback)`

@@ -13,6 +13,8 @@ use v8::{FunctionCallbackArguments, Local, Object, PinScope, ReturnValue, Value}
 use crate::errors::{self, Kind};
 use crate::{facts, js, text};
 
+pub use keys::KEYS;
+
 crate::room! {
     name: "crypto",
     functions: {

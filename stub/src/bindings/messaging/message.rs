@@ -12,7 +12,7 @@ use v8::{
 use super::channel::End;
 use super::memory::Memory;
 use super::{CREATE_OBJECT, port, throw_data_clone_error};
-use crate::bindings::{blob, fs, performance, process_methods, symbols, util};
+use crate::bindings::{blob, block_list, crypto, fs, performance, process_methods, symbols, util};
 use crate::realm::Realm;
 use crate::{js, wrap};
 
@@ -39,7 +39,8 @@ pub struct Traveller {
 }
 
 /// All native classes whose objects can travel, apart from ports.
-static TRAVELLERS: &[Traveller] = &[blob::TRAVELLER, fs::TRAVELLER, performance::TRAVELLER];
+static TRAVELLERS: &[Traveller] =
+    &[blob::TRAVELLER, fs::TRAVELLER, performance::TRAVELLER, block_list::LISTS, block_list::ADDRESSES, crypto::KEYS];
 
 enum Item {
     Port(Arc<End>),
