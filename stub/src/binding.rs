@@ -201,16 +201,9 @@ impl NativeClass {
         if let Some(constructor) = realm.function(scope, &slot) {
             return constructor;
         }
-        let template = v8::FunctionTemplate::new_raw(scope, self.constructor.callback);
-        template.set_class_name(js::name(scope, self.name));
-        template.instance_template(scope).set_internal_field_count(wrap::FIELDS);
+        let template = self.template(scope);
         let prototype = template.prototype_template(scope);
-        for method in &self.methods {
-            let function = v8::FunctionTemplate::new_raw(scope, method.callback);
-            function.set_class_name(js::name(scope, method.name));
-            function.remove_prototype();
-            prototype.set(js::name(scope, method.name).into(), function.into());
-        }
+        add_methods(scope, prototype, &self.methods);
         for accessor in &self.accessors {
             let getter = v8::FunctionTemplate::new_raw(scope, accessor.getter);
             let setter = accessor.setter.map(|setter| v8::FunctionTemplate::new_raw(scope, setter));
@@ -224,6 +217,36 @@ impl NativeClass {
         realm.set_slot(scope, &slot, constructor);
         constructor
     }
+}
+
+impl NativeClass {
+    fn template<'s>(&self, scope: &mut v8::PinScope<'s, '_>) -> v8::Local<'s, v8::FunctionTemplate> {
+        let template = v8::FunctionTemplate::new_raw(scope, self.constructor.callback);
+        template.set_class_name(js::name(scope, self.name));
+        template.instance_template(scope).set_internal_field_count(wrap::FIELDS);
+        template
+    }
+}
+
+fn add_methods(scope: &mut v8::PinScope, prototype: v8::Local<v8::ObjectTemplate>, methods: &[Function]) {
+    for method in methods {
+        let function = v8::FunctionTemplate::new_raw(scope, method.callback);
+        function.set_class_name(js::name(scope, method.name));
+        function.remove_prototype();
+        prototype.set(js::name(scope, method.name).into(), function.into());
+    }
+}
+
+/// A class for the scope's context, which need not be the main one: `names[0]` with the methods of all that are named.
+pub fn foreign_class<'s>(scope: &mut v8::PinScope<'s, '_>, names: &[&str]) -> Option<v8::Local<'s, v8::Function>> {
+    let classes = crate::bindings::ROOMS.iter().flat_map(|room| (room.classes)());
+    let classes: Vec<NativeClass> = classes.filter(|class| names.contains(&class.name)).collect();
+    let template = classes.iter().find(|class| class.name == names[0])?.template(scope);
+    let prototype = template.prototype_template(scope);
+    for class in &classes {
+        add_methods(scope, prototype, &class.methods);
+    }
+    template.get_function(scope)
 }
 
 /// Makes `constructor` a subclass of the native class `base`.

@@ -62,11 +62,7 @@ const CREATE_TASK: &str = "({
 /// Sets up Node's library in the scope's context. `None` with an exception pending when it fails.
 pub fn run<'s>(scope: &mut PinScope<'s, '_>) -> Option<()> {
     let realm = Realm::current();
-    let exports = Object::new(scope);
-    let primordials = Object::new(scope);
-    let null = js::null(scope);
-    primordials.set_prototype(scope, null);
-    js::set(scope, exports, "primordials", primordials);
+    let (exports, primordials) = per_context_objects(scope);
     realm.set_slot(scope, PER_CONTEXT_EXPORTS, exports);
     realm.set_slot(scope, PRIMORDIALS, primordials);
     evaluate(scope, STAND_IN)?;
@@ -74,9 +70,7 @@ pub fn run<'s>(scope: &mut PinScope<'s, '_>) -> Option<()> {
     let v8_console = js::get(scope, global, "console")?;
     let private_symbols = util::private_symbols(scope);
     let symbols = symbols::all(scope);
-    for id in PER_CONTEXT {
-        call(scope, id, &[exports.into(), primordials.into(), private_symbols.into(), symbols.into()])?;
-    }
+    run_per_context(scope, [exports, primordials, private_symbols, symbols])?;
 
     let process = process_object(scope, private_symbols)?;
     let get_linked = crate::function!(pure, "getLinkedBinding", get_linked_binding);
@@ -149,6 +143,32 @@ pub fn become_worker<'s>(scope: &mut PinScope<'s, '_>) -> Option<()> {
         call(scope, id, &[process, require.into(), internal_binding, primordials])?;
     }
     Some(())
+}
+
+fn per_context_objects<'s>(scope: &mut PinScope<'s, '_>) -> (Local<'s, Object>, Local<'s, Object>) {
+    let exports = Object::new(scope);
+    let primordials = Object::new(scope);
+    let null = js::null(scope);
+    primordials.set_prototype(scope, null);
+    js::set(scope, exports, "primordials", primordials);
+    (exports, primordials)
+}
+
+fn run_per_context<'s>(scope: &mut PinScope<'s, '_>, arguments: [Local<'s, Object>; 4]) -> Option<()> {
+    let arguments = arguments.map(Into::into);
+    for id in PER_CONTEXT {
+        call(scope, id, &arguments)?;
+    }
+    Some(())
+}
+
+/// What the per-context scripts export in the scope's context, which is not the main one. Runs them.
+pub fn foreign_exports<'s>(scope: &mut PinScope<'s, '_>) -> Option<Local<'s, Object>> {
+    let (exports, primordials) = per_context_objects(scope);
+    let private_symbols = util::private_symbols(scope);
+    let symbols = symbols::all(scope);
+    run_per_context(scope, [exports, primordials, private_symbols, symbols])?;
+    Some(exports)
 }
 
 /// Gives Node's console the methods that only V8's has, such as `console.timeStamp`. They tell a debugger something

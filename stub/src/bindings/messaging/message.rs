@@ -11,7 +11,7 @@ use v8::{
 
 use super::channel::End;
 use super::memory::Memory;
-use super::{CREATE_OBJECT, port, throw_data_clone_error};
+use super::{CREATE_OBJECT, foreign, port, throw_data_clone_error};
 use crate::bindings::{blob, block_list, crypto, fs, performance, process_methods, symbols, util};
 use crate::realm::Realm;
 use crate::{js, wrap};
@@ -117,6 +117,10 @@ impl Message {
                         ports.push(port.into());
                     }
                     port
+                }
+                Item::Native(_) | Item::Described(_) if foreign::is_foreign(scope) => {
+                    foreign::throw_unavailable(scope);
+                    return None;
                 }
                 Item::Native(parcel) => parcel.unpack(scope)?,
                 Item::Described(description) => {

@@ -1,6 +1,7 @@
 //! `internalBinding('messaging')`: structured clones, and ports that carry them.
 
 mod channel;
+mod foreign;
 mod memory;
 mod message;
 mod port;
@@ -62,7 +63,10 @@ fn setup<'s>(scope: &mut PinScope<'s, '_>, target: Local<'s, Object>) {
 
 /// What a per-context script exports as `name`.
 fn per_context<'s>(scope: &mut PinScope<'s, '_>, name: &str) -> Option<Local<'s, Value>> {
-    let exports = Realm::current().object(scope, PER_CONTEXT_EXPORTS)?;
+    let exports = match foreign::is_foreign(scope) {
+        true => foreign::exports(scope)?,
+        false => Realm::current().object(scope, PER_CONTEXT_EXPORTS)?,
+    };
     js::get(scope, exports, name).filter(|value| !value.is_undefined())
 }
 

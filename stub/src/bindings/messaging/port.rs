@@ -8,8 +8,8 @@ use v8::{Function, Global, Local, Object, PinScope, Value};
 
 use super::channel::{End, Group, Item, Sent};
 use super::message::Message;
-use super::{Args, Return, per_context, transfer_list};
-use crate::bindings::{async_wrap, symbols};
+use super::{Args, Return, foreign, per_context, transfer_list};
+use crate::bindings::{async_wrap, contextify, symbols};
 use crate::errors::{self, Kind};
 use crate::realm::{self, Realm};
 use crate::uv::wakeup::Wakeup;
@@ -65,7 +65,10 @@ pub fn broadcast_channel<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut r
 pub fn create<'s>(scope: &mut PinScope<'s, '_>, end: Arc<End>) -> Option<Local<'s, Object>> {
     let constructing = Realm::current().room::<Constructing>();
     constructing.0.set(true);
-    let object = binding::construct(scope, "MessagePort", &[]);
+    let object = match foreign::is_foreign(scope) {
+        true => foreign::port_class(scope).and_then(|class| class.new_instance(scope, &[])),
+        false => binding::construct(scope, "MessagePort", &[]),
+    };
     constructing.0.set(false);
     let object = object?;
     let port = Rc::new_cyclic(|port: &Weak<Port>| {
@@ -164,6 +167,10 @@ impl Port {
                 return None;
             }
         };
+        let object = self.object.borrow().as_ref().map(|object| Local::new(scope, object));
+        let context = object.and_then(|object| object.get_creation_context(scope));
+        let context = context.unwrap_or_else(|| scope.get_current_context());
+        let scope = &mut v8::ContextScope::new(scope, context);
         v8::tc_scope!(let caught, scope);
         let value = message.deserialize(caught, ports);
         match value {
@@ -188,6 +195,8 @@ impl Port {
             let mut ports = Vec::new();
             let Some(message) = self.take(scope, force, Some(&mut ports)) else { return };
             let object = self.object.borrow().as_ref().map(|object| Local::new(scope, object));
+            let Some(context) = object.and_then(|object| object.get_creation_context(scope)) else { return };
+            let scope = &mut v8::ContextScope::new(scope, context);
             let emit = per_context(scope, "emitMessage").and_then(|emit| Local::<Function>::try_from(emit).ok());
             let (Some(object), Some(emit)) = (object, emit) else { return };
             let (value, ports, kind) = match message {
@@ -293,7 +302,7 @@ fn throw_no_port(scope: &mut PinScope) {
 }
 
 /// `moveMessagePortToContext(port, context)`
-pub fn move_to_context<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
+pub fn move_to_context<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
     let Some(port) = argument(scope, &args) else {
         throw_no_port(scope);
         return;
@@ -303,7 +312,19 @@ pub fn move_to_context<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Retu
         errors::throw_code(scope, Kind::Error, "ERR_CLOSED_MESSAGE_PORT", message);
         return;
     }
-    errors::throw_code(scope, Kind::TypeError, "ERR_INVALID_ARG_TYPE", "Invalid context argument");
+    let sandbox = Local::<Object>::try_from(args.get(1)).ok();
+    let Some(target) = sandbox.and_then(|sandbox| contextify::of_sandbox(scope, sandbox)) else {
+        errors::throw_code(scope, Kind::TypeError, "ERR_INVALID_ARG_TYPE", "Invalid context argument");
+        return;
+    };
+    let end = port.end.take();
+    port.close();
+    let Some(end) = end else { return };
+    end.set_owner(None);
+    let scope = &mut v8::ContextScope::new(scope, target.context);
+    if let Some(moved) = create(scope, end) {
+        rv.set(moved.into());
+    }
 }
 
 /// `port.close()`
