@@ -3,6 +3,9 @@
 //! A nested cargo does it, because the stub wants other flags than `kiln`: it is a static executable at a fixed
 //! address, which starts fastest. `KILN_STUB=path` embeds a stub that was built elsewhere.
 
+#[path = "build/licenses.rs"]
+mod licenses;
+
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,6 +18,10 @@ fn main() {
     };
     println!("cargo::rerun-if-changed={}", stub.display());
     println!("cargo::rustc-env=KILN_STUB_PATH={}", stub.display());
+    let licenses = licenses::collect().unwrap_or_else(|error| panic!("the licences can't be collected: {error}"));
+    let path = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default()).join("licenses.txt");
+    std::fs::write(&path, licenses).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    println!("cargo::rustc-env=KILN_LICENSES={}", path.display());
 }
 
 fn build() -> PathBuf {

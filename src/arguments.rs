@@ -27,6 +27,8 @@ pub enum Command {
     Build(Build),
     Run(Run),
     Inspect(Inspect),
+    /// Print the licences of Kiln and of what is in every executable
+    Licenses,
 }
 
 /// Build an executable

@@ -3,6 +3,7 @@
 mod arguments;
 mod build;
 mod inspect;
+mod licenses;
 mod progress;
 mod run;
 mod signals;
@@ -21,5 +22,6 @@ fn main() -> ExitCode {
         Command::Build(options) => build::build(&options),
         Command::Run(options) => run::run(&options),
         Command::Inspect(options) => inspect::inspect(&options),
+        Command::Licenses => licenses::licenses(),
     })
 }

@@ -73,6 +73,8 @@ fn pack() -> Result<()> {
     let facts = fs::read(dump.join("facts.json"))?;
     fs::write(out.join("facts.bin"), zstd::bulk::compress(&facts, LEVEL)?)?;
     fs::write(out.join("facts.len"), facts.len().to_string())?;
+    let licenses = node.ancestors().nth(2).ok_or("the package has no folder")?.join("LICENSE");
+    fs::write(out.join("licenses.bin"), zstd::bulk::compress(&fs::read(licenses)?, LEVEL)?)?;
     Ok(())
 }
 

@@ -154,3 +154,17 @@ fn inspect_lists_what_is_inside() {
     let refused = in_project(&workspace, &["inspect", "main.js"]);
     assert_eq!((refused.code(), refused.stdout().as_str()), (Some(1), ""));
 }
+
+#[test]
+fn licences_of_all_parts() {
+    let workspace = Workspace::new();
+    let text = succeed(in_project(&workspace, &["licenses"])).stdout();
+    for part in [
+        "\nMIT License\n",
+        "Node.js is licensed for use as follows",
+        "- V8, located at deps/v8",
+        "\nv8 152.2.0 (MIT)\n",
+    ] {
+        assert!(text.contains(part), "{part:?} is missing");
+    }
+}

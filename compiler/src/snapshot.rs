@@ -37,6 +37,18 @@ pub fn take(stub: &[u8], bundle: &Bundle) -> Result<Vec<u8>, Diagnostic> {
     blob.read().map_err(failed)
 }
 
+/// The licences of what the runtime is made of, which it carries.
+pub fn licenses(stub: &[u8]) -> Result<String, Diagnostic> {
+    let failed = |error: io::Error| Diagnostic::error(format!("cannot run Kiln's runtime: {}", reason(&error)));
+    let mut image = Scratch::new(c"kiln-stub").map_err(failed)?;
+    image.file.write_all(stub).map_err(failed)?;
+    let output = Command::new(image.path()).arg("--kiln-licenses").output().map_err(failed)?;
+    match output.status.success() {
+        true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+        false => Err(explain(&output)),
+    }
+}
+
 /// Has the kernel kill the calling process when its parent ends: a snapshot that nobody waits for is of no use.
 fn end_with_parent() -> io::Result<()> {
     // SAFETY: no memory is involved.

@@ -55,6 +55,8 @@ pub(crate) fn table_entry(id: SectionId, encoding: Encoding, offset: u64, stored
 pub enum Damage {
     /// A stub to which nothing was ever appended.
     Bare,
+    /// The running executable can't be opened.
+    Unreadable,
     /// The file does not have the length that it was built with.
     Length { expected: u64, found: u64 },
     /// The end of the file is not that of an executable made by Kiln.
@@ -70,6 +72,7 @@ pub enum Damage {
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
+            Self::Unreadable => f.write_str("this executable can't read itself"),
             Self::Bare => f.write_str("this is Kiln's bare runtime, without a program in it"),
             Self::Length { expected, found } if found < expected => {
                 write!(f, "this executable is damaged: it was cut short ({found} of {expected} bytes are there)")
@@ -162,6 +165,15 @@ impl Image {
             sections[id as usize] = Some(Section { bytes, encoding, plain_len: u64_at(entry, 24) });
         }
         Some(Image { sections })
+    }
+
+    /// A number that depends on the program: on its index and its sources.
+    pub fn fingerprint(&self) -> u64 {
+        let mut hash = XxHash3_64::with_seed(0);
+        for id in [SectionId::Index, SectionId::Text] {
+            hash.write(self.section(id).map_or(&[], |section| section.bytes));
+        }
+        hash.finish()
     }
 
     /// A section, if the image has it.

@@ -94,6 +94,14 @@ fn align(bytes: Vec<u8>) -> &'static [u8] {
     &Vec::leak(shifted)[start..start + bytes.len()]
 }
 
+/// The licences of Node and of what is in it.
+pub fn licenses() -> String {
+    static LICENSES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/licenses.bin"));
+    const MOST: usize = 4 << 20;
+    let bytes = zstd::bulk::decompress(LICENSES, MOST).unwrap_or_default();
+    String::from_utf8(bytes).unwrap_or_default()
+}
+
 /// What Node's native half hands to the library as plain data (constants, option values, versions),
 /// as JSON. Needed only while a snapshot is taken, or for a binding that is first used later.
 pub fn facts() -> String {

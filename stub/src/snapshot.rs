@@ -20,9 +20,9 @@ const FLAGS: &str = "--no-verify-snapshot-checksum --no-freeze-flags-after-init 
                      --no-extensible-ro-snapshot --no-concurrent-sparkplug \
                      --js-source-phase-imports --external-memory-max-reasonable-size=0";
 
-/// More flags while a snapshot is taken, so that one program always gives the same bytes: the hashes of strings and
-/// objects come from a fixed seed, and no other thread takes part.
-const REPRODUCIBLE: &str = "--random-seed=1 --hash-seed=1 --predictable --single-threaded";
+/// More flags while a snapshot is taken, so that one program always gives the same bytes: no other thread takes part, and
+/// random numbers are always the same.
+const REPRODUCIBLE: &str = "--random-seed=1 --predictable --single-threaded";
 
 /// The main context's index in the snapshot, beside the default context.
 const MAIN_CONTEXT: usize = 0;
@@ -31,10 +31,15 @@ const MAIN_CONTEXT: usize = 0;
 pub type Failure = String;
 
 /// Starts V8. Once for each process.
-pub fn initialize_v8(building: bool) {
+///
+/// While a snapshot is taken there is a `hash_seed` for strings and objects, which stays in the snapshot: it depends on
+/// the program, so that keys that collide in one do not in another.
+pub fn initialize_v8(hash_seed: Option<u64>) {
     v8::V8::set_flags_from_string(FLAGS);
-    if building {
+    if let Some(seed) = hash_seed {
         v8::V8::set_flags_from_string(REPRODUCIBLE);
+        // 0 would have V8 take a random one.
+        v8::V8::set_flags_from_string(&format!("--hash-seed={}", seed.max(1)));
     }
     if v8::icu::set_common_data_78(deno_core_icudata::ICU_DATA).is_err() {
         eprintln!("kiln: ICU does not take its data");

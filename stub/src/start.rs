@@ -4,14 +4,14 @@ use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::path::Path;
 
-use kiln_payload::{Image, Seal, SectionId};
+use kiln_payload::{Damage, Image, Seal, SectionId};
 
 use crate::library::Library;
 use crate::realm::{self, Program, Realm};
 use crate::source::Source;
 use crate::thread::Thread;
 use crate::wrap::AsyncIds;
-use crate::{aliased, bindings, bootstrap, callback, js, pages, platform, snapshot, trace, uv};
+use crate::{aliased, bindings, bootstrap, callback, js, library, pages, platform, snapshot, trace, uv};
 
 /// The exit code of an executable that was cut short or altered: `EX_SOFTWARE` of `sysexits.h`.
 const DAMAGED: i32 = 70;
@@ -26,6 +26,11 @@ pub fn main() -> ! {
     pages::prepare_allocator();
     let image = match open() {
         Ok(image) => image,
+        // `kiln licenses` asks the bare stub.
+        Err(Damage::Bare) if std::env::args_os().nth(1).is_some_and(|argument| argument == "--kiln-licenses") => {
+            print!("{}", library::licenses());
+            std::process::exit(0);
+        }
         Err(message) => {
             eprintln!("{message}");
             std::process::exit(DAMAGED);
@@ -42,13 +47,13 @@ pub fn main() -> ! {
 
 /// The executable's verified contents: where the front page has had the kernel map them, or mapped here for a stub that
 /// was linked without one, as while developing.
-fn open() -> Result<Image, String> {
+fn open() -> Result<Image, Damage> {
     // SAFETY: the seal is this process's own, and an executable that runs can't be written to (ETXTBSY).
     let bytes = match unsafe { SEAL.mapped_file() } {
         Some(bytes) => bytes,
-        None => map_self().map_err(|error| format!("the executable can't read itself: {error}"))?,
+        None => map_self().map_err(|_| Damage::Unreadable)?,
     };
-    Image::open(bytes, &SEAL).map_err(|damage| damage.to_string())
+    Image::open(bytes, &SEAL)
 }
 
 fn map_self() -> std::io::Result<&'static [u8]> {
@@ -81,7 +86,7 @@ fn take_snapshot(image: Image) -> i32 {
         eprintln!("this is an unfinished executable: build it again");
         return DAMAGED;
     };
-    snapshot::initialize_v8(true);
+    snapshot::initialize_v8(Some(image.fingerprint()));
     let result = program(image).and_then(snapshot::take).and_then(|taken| {
         let path: &Path = blob.as_ref();
         std::fs::write(path, &taken).map_err(|error| format!("cannot write {}: {error}", path.display()))
@@ -107,7 +112,7 @@ fn run(image: Image, blob: &'static [u8]) -> i32 {
     uv::process::prepare();
     // Node collects coverage through its inspector. Its library would warn that there is none, and empty the variable.
     uv::environment::remove(b"NODE_V8_COVERAGE");
-    snapshot::initialize_v8(false);
+    snapshot::initialize_v8(None);
     trace::mark("V8 is initialized");
     let (isolate, _realm) = snapshot::restore(program, blob, Thread::main());
     bindings::timers::start();
