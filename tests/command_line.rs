@@ -168,3 +168,32 @@ fn licences_of_all_parts() {
         assert!(text.contains(part), "{part:?} is missing");
     }
 }
+
+#[test]
+fn code_options() {
+    let workspace = Workspace::new();
+    workspace.write("package.json", r#"{ "kiln": { "include": ["data/*.txt"], "external": ["elsewhere"] } }"#);
+    workspace.write("data/note.txt", "note");
+    let program = "
+        const fs = require('fs'), name = ['data', 'note.txt'].join('/');
+        function thrower(anArgumentWithALongName) {
+          throw new Error(anArgumentWithALongName + VERSION + process.env.NODE_ENV);
+        }
+        try { require('elsewhere/deep'); } catch (error) { console.log(error.code); }
+        try { thrower('v'); } catch (error) {
+          console.log(error.message, error.stack.split('\\n')[1].replace(/\\(.*\\//, '('));
+        }
+        console.log(fs.readFileSync(process.argv[1].replace('app.js', name), 'utf8'), thrower.toString().includes('LongName'));";
+    workspace.write("app.js", program);
+    let build = |more: &[&str]| {
+        let defines = ["build", "app.js", "--define", "VERSION='1'", "--define", "process.env.NODE_ENV=\"test\""];
+        let outcome = succeed(in_project(&workspace, &[&defines[..], more].concat()));
+        assert!(!outcome.stderr().contains("warning"), "{}", outcome.stderr());
+        succeed(run(&mut Command::new(workspace.project().join("app")), &Input::None).unwrap()).stdout()
+    };
+    let start = "MODULE_NOT_FOUND\nv1test     at thrower (app.js:4:17)\nnote ";
+    assert_eq!(build(&[]), format!("{start}true\n"));
+    assert_eq!(build(&["--minify"]), format!("{start}false\n"));
+    let wrong = in_project(&workspace, &["build", "app.js", "--define", "VERSION"]);
+    assert!(!wrong.status.success() && wrong.stderr().contains("--define NAME=VALUE"), "{}", wrong.stderr());
+}

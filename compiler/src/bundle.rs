@@ -88,6 +88,11 @@ pub fn lay_out(graph: &ModuleGraph) -> Result<Bundle, Diagnostics> {
     }
     let folders = graph.folders.iter().filter_map(|folder| root.virtual_path(folder));
     index.nodes = with_folders(nodes, folders);
+    for (alias, path) in &graph.aliases {
+        if let (Some(alias), Some(path)) = (root.virtual_path(alias), root.virtual_path(path)) {
+            index.nodes.entry(alias).or_insert(Node::Symlink(path));
+        }
+    }
     Ok(Bundle { index, text, files: stored })
 }
 

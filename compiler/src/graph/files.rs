@@ -8,6 +8,7 @@ use walkdir::{DirEntry, WalkDir};
 
 use crate::diagnostic::{Diagnostic, display};
 use crate::scan::{PathUse, Pattern, Purpose};
+use crate::transform::Language;
 
 /// A folder with more than this is hardly what the program wants with it.
 const MOST_FILES: usize = 2000;
@@ -92,6 +93,7 @@ pub fn find(used: &PathUse, directory: &Path, package_root: Option<&Path>) -> Re
                 let ends = |suffix: &str| path.ends_with(&format!("{tail}{suffix}"));
                 // `require` puts the extension there by itself.
                 let matches = ends("") || (loads && [".js", ".cjs", ".json", ".node"].into_iter().any(ends));
+                let matches = matches || (loads && !alias(Path::new(path), tail).is_empty());
                 path.starts_with(prefix.as_str()) && matches && (!loads || is_loadable(path))
             })
         }
@@ -145,7 +147,26 @@ impl Place<'_> {
 }
 
 fn is_loadable(path: &str) -> bool {
-    has_extension(Path::new(path), &["js", "mjs", "cjs", "json", "node"])
+    has_extension(Path::new(path), &["js", "mjs", "cjs", "json", "node"]) || Language::of(Path::new(path)).is_some()
+}
+
+/// The paths besides its own by which a module of TypeScript is loaded when what is loaded ends in `tail`: without its
+/// extension, or with that of the JavaScript that it stands for.
+pub fn alias(path: &Path, tail: &str) -> Vec<PathBuf> {
+    let Some(extension) = path.extension().and_then(|it| it.to_str()).filter(|_| Language::of(path).is_some()) else {
+        return Vec::new();
+    };
+    let stands_for = match extension {
+        "mts" => "mjs",
+        "cts" => "cjs",
+        _ => "js",
+    };
+    let ends = |path: &PathBuf| path.to_str().is_some_and(|path| path.ends_with(tail));
+    let by_extension = [path.with_extension(stands_for), path.with_extension("")].into_iter().filter(ends);
+    // `require` of a folder.
+    let index = path.file_stem().filter(|stem| *stem == "index").map(|_| path.with_extension("js"));
+    let is_folder = path.parent().is_some_and(|folder| ends(&folder.to_path_buf()));
+    by_extension.chain(index.filter(|_| is_folder)).filter(|alias| !alias.exists()).collect()
 }
 
 /// Whether a file's extension is one of `extensions`.

@@ -39,6 +39,8 @@ pub struct ModuleGraph {
     pub folders: BTreeSet<PathBuf>,
     /// The symbolic links on the way to all of these, with their targets.
     pub links: BTreeMap<PathBuf, PathBuf>,
+    /// Paths by which a module in TypeScript is loaded though nothing lies there, with the module's: no listing has them.
+    pub aliases: BTreeMap<PathBuf, PathBuf>,
     /// What the user should know.
     pub warnings: Vec<Diagnostic>,
 }

@@ -14,7 +14,7 @@ use crate::scan::ReferenceKind;
 
 /// Turns what was found into the graph, or into the errors that stand in its way.
 pub fn judge(walk: Walk) -> Result<ModuleGraph, Diagnostics> {
-    let Walk { entry, modules, files, folders, links, mut warnings } = walk;
+    let Walk { entry, modules, files, folders, links, aliases, mut warnings } = walk;
     let certain = reached(&entry, &modules, |kind| kind == ReferenceKind::Import);
     let possible = reached(&entry, &modules, |_| true);
 
@@ -43,7 +43,7 @@ pub fn judge(walk: Walk) -> Result<ModuleGraph, Diagnostics> {
         .filter(|(_, visited)| !matches!(visited.failure, Some(Failure::Unreadable(_))))
         .map(|(path, visited)| (path, into_module(visited)))
         .collect();
-    Ok(ModuleGraph { entry, modules, files, folders, links, warnings })
+    Ok(ModuleGraph { entry, modules, files, folders, links, aliases, warnings })
 }
 
 /// The modules that the entry reaches over references of certain kinds.

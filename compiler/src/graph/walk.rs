@@ -32,6 +32,7 @@ pub struct Walk {
     pub files: BTreeSet<PathBuf>,
     pub folders: BTreeSet<PathBuf>,
     pub links: BTreeMap<PathBuf, PathBuf>,
+    pub aliases: BTreeMap<PathBuf, PathBuf>,
     pub warnings: Vec<Diagnostic>,
 }
 
@@ -69,11 +70,19 @@ pub fn walk(entry: &Path, choices: &Choices, progress: &Progress) -> Result<Walk
             walker.file(scope, path.clone());
         }
     });
-    let Found { modules, mut files, folders, mut warnings, .. } =
+    let Found { modules, mut files, folders, aliases, mut warnings, .. } =
         walker.found.into_inner().unwrap_or_else(PoisonError::into_inner);
     warnings.sort_by(|a, b| a.message.cmp(&b.message));
     files.retain(|path| !modules.contains_key(path));
-    Ok(Walk { entry: entry.to_path_buf(), modules, files, folders, links: walker.links.into_found(), warnings })
+    Ok(Walk {
+        entry: entry.to_path_buf(),
+        modules,
+        files,
+        folders,
+        links: walker.links.into_found(),
+        aliases,
+        warnings,
+    })
 }
 
 struct Walker<'c> {
@@ -91,6 +100,7 @@ struct Found {
     modules: BTreeMap<PathBuf, Visited>,
     files: BTreeSet<PathBuf>,
     folders: BTreeSet<PathBuf>,
+    aliases: BTreeMap<PathBuf, PathBuf>,
     warnings: Vec<Diagnostic>,
 }
 
@@ -269,6 +279,10 @@ impl<'c> Walker<'c> {
                         Some(tail) => is_script(Path::new(&format!("name{tail}"))),
                     };
                     for path in paths.iter().filter_map(|path| self.real(path)) {
+                        if let (Some(_), Some(tail), true) = (load, &used.pattern.tail, visited.is_typescript) {
+                            let aliases = files::alias(&path, tail);
+                            self.found().aliases.extend(aliases.into_iter().map(|alias| (alias, path.clone())));
+                        }
                         match load {
                             Some(kind) => self.follow(scope, path, kind),
                             _ if named => self.file(scope, path),
