@@ -82,9 +82,11 @@ pub struct Code {
 #[command(after_help = "\
 Examples:
   kiln run app.js
-  kiln run --include 'views/**' server.js --port 8080
+  kiln run server.js --port 8080
+  kiln run --expose-gc --no-warnings test.js
 
-Options of kiln come before ENTRY; all that follows it is the program's.")]
+The program finds its files where they are, as under Node; what is embedded counts once it is built. Options of Node come
+before ENTRY; all that follows it is the program's.")]
 pub struct Run {
     /// Embed these files too, which the program reads from beside itself
     #[arg(long, value_name = "GLOB")]
@@ -93,12 +95,37 @@ pub struct Run {
     #[command(flatten)]
     pub code: Code,
 
-    /// The program's main file, or the folder of its package
-    pub entry: PathBuf,
-
-    /// What the program gets as its arguments
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    /// Options of Node, the program's main file or the folder of its package, and the program's arguments
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true, value_name = "ENTRY")]
     pub args: Vec<OsString>,
+}
+
+/// Options of Node that take the next argument as their value.
+const WITH_VALUE: &[&str] = &[
+    "-r",
+    "--require",
+    "--import",
+    "--loader",
+    "--experimental-loader",
+    "-C",
+    "--conditions",
+    "--env-file",
+    "--env-file-if-exists",
+    "--title",
+    "--unhandled-rejections",
+    "--disable-warning",
+    "--stack-trace-limit",
+];
+
+impl Run {
+    /// Options of Node, the entry, and the program's arguments.
+    pub fn parts(&self) -> Option<(&[OsString], &OsString, &[OsString])> {
+        let mut at = 0;
+        while let Some(option) = self.args.get(at).filter(|argument| argument.as_encoded_bytes().starts_with(b"-")) {
+            at += if WITH_VALUE.iter().any(|name| option == name) { 2 } else { 1 };
+        }
+        Some((self.args.get(..at)?, self.args.get(at)?, &self.args[at + 1..]))
+    }
 }
 
 /// List what is inside an executable

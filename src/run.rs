@@ -5,6 +5,7 @@ use std::process::{Command, ExitCode, ExitStatus};
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use kiln_compiler::{BuildOptions, Diagnostic, diagnostic, executable};
+use kiln_payload::SPAWNED;
 use tempfile::TempDir;
 
 use crate::arguments::Run;
@@ -14,7 +15,7 @@ use crate::{signals, stub};
 /// The program's process while it runs, else 0.
 static PROGRAM: AtomicI32 = AtomicI32::new(0);
 
-/// Builds a program into a folder of its own, runs it there as if it had been started itself, and removes the folder.
+/// Builds a program into a folder of its own, runs it there as Node would run its file, and removes the folder.
 pub fn run(options: &Run) -> Outcome {
     let cannot =
         |what: &str, error: &std::io::Error| Diagnostic::error(format!("cannot {what}: {}", diagnostic::reason(error)));
@@ -24,17 +25,27 @@ pub fn run(options: &Run) -> Outcome {
         .map_err(|error| cannot("make a temporary folder", &error).help("TMPDIR says where such folders go"))?;
     watch(&folder);
 
-    let program = folder.path().join(kiln_compiler::program_name(&options.entry)?);
+    let Some((node_options, entry, arguments)) = options.parts() else {
+        return Err(Diagnostic::error("there is no program to run")
+            .help("options of Node are followed by the program's main file, or the folder of its package")
+            .into());
+    };
+    let entry = kiln_compiler::graph::entry::find(entry.as_ref())?;
+    let program = folder.path().join(&entry.name);
     let build = BuildOptions {
-        entry: options.entry.clone(),
+        entry: entry.path.clone(),
         output: Some(program.clone()),
         include: options.include.clone(),
+        in_place: true,
         ..options.code.options()
     };
     // What it says on its standard error is the program's own, so warnings would be in the way.
-    kiln_compiler::build(&build, &stub::bytes()?, &mut |_| {})?;
+    let built = kiln_compiler::build(&build, &stub::bytes()?, &mut |_| {})?;
 
-    let mut child = Command::new(&program).args(&options.args).spawn().map_err(|error| {
+    let mut command = Command::new(&program);
+    // So that it takes options of Node's before its file.
+    command.env(SPAWNED, "1").args(node_options).arg(&built.entry).args(arguments);
+    let mut child = command.spawn().map_err(|error| {
         cannot("run the program", &error).help("TMPDIR says where it is put; is that mounted noexec?")
     })?;
     PROGRAM.store(child.id().cast_signed(), Ordering::SeqCst);

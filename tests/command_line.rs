@@ -75,20 +75,22 @@ fn help() {
 }
 
 #[test]
-fn run_behaves_as_the_executable_and_leaves_nothing() {
+fn run_behaves_as_node_and_leaves_nothing() {
     let workspace = Workspace::new();
     workspace.write(
         "main.js",
-        "process.stdin.on('data', (data) => console.log(process.argv.slice(2), String(data), process.argv[1]));
+        "process.stdin.on('data', (data) => console.log(process.argv.slice(2), String(data), process.argv[1], process.title));
          process.stdin.on('end', () => { console.error('to stderr'); process.exitCode = 7; });",
     );
     let temporary = workspace.cwd();
     let mut command = kiln();
-    command.args(["run", "main.js", "--flag", "two words", "-o"]).current_dir(workspace.project());
+    command.args(["run", "--title=mine", "main.js", "--flag", "two words", "-o"]).current_dir(workspace.project());
     command.env("TMPDIR", &temporary);
     let outcome = run(&mut command, &Input::Pipe(b"input".to_vec())).unwrap();
     assert_eq!(outcome.code(), Some(7), "{}", outcome.stderr());
-    assert_eq!(outcome.stdout(), "[ '--flag', 'two words', '-o' ] input /__kiln__/main.js\n");
+    let main = workspace.project().join("main.js");
+    let expected = format!("[ '--flag', 'two words', '-o' ] input {} mine\n", main.display());
+    assert_eq!(outcome.stdout(), expected);
     assert_eq!(outcome.stderr(), "to stderr\n");
     assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0, "something is left in TMPDIR");
     assert_eq!(fs::read_dir(workspace.project()).unwrap().count(), 1, "something is left beside the program");

@@ -44,12 +44,17 @@ impl Bundle {
 }
 
 /// Lays out the program.
-pub fn lay_out(graph: &ModuleGraph) -> Result<Bundle, Diagnostics> {
-    let (root, files) = root_and_files(graph);
-    let root = Root(root);
+///
+/// With `in_place` its modules stay where they are, and no other files are embedded.
+pub fn lay_out(graph: &ModuleGraph, in_place: bool) -> Result<Bundle, Diagnostics> {
+    let (real, files) = match in_place {
+        true => (PathBuf::from("/"), BTreeSet::new()),
+        false => root_and_files(graph),
+    };
+    let root = Root { real, shown: if in_place { "" } else { VIRTUAL_ROOT } };
     let mut text = Vec::new();
     let mut stored = Vec::new();
-    let mut index = Index { entry: root.virtual_path(&graph.entry).unwrap_or_default(), ..Index::default() };
+    let mut index = Index { entry: root.virtual_path(&graph.entry).unwrap_or_default(), in_place, ..Index::default() };
     let mut nodes = BTreeMap::new();
 
     for (path, module) in &graph.modules {
@@ -80,6 +85,10 @@ pub fn lay_out(graph: &ModuleGraph) -> Result<Bundle, Diagnostics> {
         let mut file = store(&bytes, Encoding::Plain, &mut stored);
         file.executable = is_executable(path);
         nodes.insert(virtual_path, Node::File(file));
+    }
+    if in_place {
+        index.nodes = nodes.into_iter().collect();
+        return Ok(Bundle { index, text, files: stored });
     }
     for (link, target) in &graph.links {
         if let (Some(path), Some(target)) = (root.virtual_path(link), root.virtual_target(link, target)) {
@@ -127,15 +136,18 @@ fn above_node_modules(path: PathBuf) -> PathBuf {
     }
 }
 
-/// The real folder that the virtual root stands for.
-struct Root(PathBuf);
+/// The real folder that the virtual root stands for, and the virtual root.
+struct Root {
+    real: PathBuf,
+    shown: &'static str,
+}
 
 impl Root {
     fn virtual_path(&self, path: &Path) -> Option<String> {
-        let relative = path.strip_prefix(&self.0).ok()?;
+        let relative = path.strip_prefix(&self.real).ok()?;
         Some(match relative.as_os_str().is_empty() {
-            true => VIRTUAL_ROOT.into(),
-            false => format!("{VIRTUAL_ROOT}/{}", relative.to_string_lossy()),
+            true => self.shown.into(),
+            false => format!("{}/{}", self.shown, relative.to_string_lossy()),
         })
     }
 

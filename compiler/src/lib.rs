@@ -46,6 +46,9 @@ pub struct BuildOptions {
     pub minify: bool,
     /// Learns how far the build is.
     pub progress: Arc<Progress>,
+    /// For a program that runs on this machine and now: its files stay where they are. One that has to be compiled to
+    /// JavaScript is embedded all the same.
+    pub in_place: bool,
 }
 
 /// What was built.
@@ -55,6 +58,8 @@ pub struct Built {
     pub output: PathBuf,
     /// Its size in bytes.
     pub size: u64,
+    /// The path that its main module has for itself.
+    pub entry: String,
     /// How many modules it holds.
     pub modules: usize,
     /// How many other files it holds.
@@ -77,18 +82,16 @@ pub fn build(options: &BuildOptions, stub: &[u8], report: &mut dyn FnMut(&Diagno
     if options.minify {
         optimize::minify(&mut graph);
     }
-    let bundle = bundle::lay_out(&graph)?;
+    let is_plain = options.include.is_empty() && options.define.is_empty() && !options.minify;
+    let in_place = options.in_place && is_plain && graph.modules.values().all(|module| !module.transformed);
+    let bundle = bundle::lay_out(&graph, in_place)?;
     progress.begin(Step::Snapshot);
     let snapshot = snapshot::take(stub, &bundle)?;
     progress.begin(Step::Write);
     let size = executable::write(stub, &bundle, &snapshot, &output)?;
 
-    Ok(Built { output, size, modules: bundle.modules(), files: bundle.files() - bundle.modules() })
-}
-
-/// What the executable of the program at `entry` is called.
-pub fn program_name(entry: &Path) -> Result<String, Diagnostic> {
-    entry::find(entry).map(|entry| entry.name)
+    let files = bundle.files() - bundle.modules();
+    Ok(Built { output, size, entry: bundle.index.entry.clone(), modules: bundle.modules(), files })
 }
 
 /// `kiln build app` in the folder of a script called `app` must not replace the script.

@@ -11,6 +11,10 @@ use rkyv::{Archive, Deserialize, Serialize};
 /// The folder under which a program finds its own files.
 pub const VIRTUAL_ROOT: &str = "/__kiln__";
 
+/// The variable that is set for a child that a program starts as if the executable were Node; the child takes it out of
+/// its environment.
+pub const SPAWNED: &str = "KILN_SPAWNED";
+
 /// A hash map whose order depends on nothing but its contents' history: two builds archive it to the same bytes.
 pub type Map<V> = HashMap<String, V, BuildHasherDefault<DefaultHasher>>;
 
@@ -21,6 +25,9 @@ pub struct Index {
     pub entry: String,
     /// Every embedded file, folder and link by its absolute virtual path, [`VIRTUAL_ROOT`] itself included.
     pub nodes: Map<Node>,
+    /// The files lie where they lay when the program was built, and paths are the real ones: `nodes` has the modules
+    /// alone, and everything else is read from the disk.
+    pub in_place: bool,
     /// The modules. A module's position is its id, and its place in the stub's table of external references.
     pub modules: Vec<Module>,
 }

@@ -45,6 +45,38 @@ pub fn function<'s>(
     })
 }
 
+/// Whether what was queued runs after a callback.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ticks {
+    /// After the outermost one.
+    Run,
+    /// Not after this one: it is a part of something that will have them run.
+    Skip,
+}
+
+/// As [`function`], for native code that JavaScript may have called itself: what the callback throws stays thrown, for
+/// the caller to return at once or to report.
+pub fn throwing<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    object: v8::Local<'s, v8::Object>,
+    callback: v8::Local<'s, v8::Function>,
+    arguments: &[v8::Local<'s, v8::Value>],
+    ticks: Ticks,
+) -> Option<v8::Local<'s, v8::Value>> {
+    let ids = wrap::async_ids(scope, object);
+    let frame = wrap::context_frame(scope, object);
+    let trampoline = async_wrap::trampoline(scope);
+    let trampoline = trampoline.filter(|_| ticks == Ticks::Run && async_wrap::uses_trampoline(scope));
+    inside(scope, object, ids, frame, ticks, |scope| match trampoline {
+        Some(trampoline) => {
+            let mut all = vec![js::number(scope, ids.id), object.into(), callback.into()];
+            all.extend_from_slice(arguments);
+            trampoline.call(scope, object.into(), &all)
+        }
+        None => callback.call(scope, object.into(), arguments),
+    })
+}
+
 /// Runs `body` as a callback of `resource` with the identity `ids`. An exception that it leaves is
 /// reported as uncaught; the microtasks and ticks then wait for the next callback, as under Node, whose handler of
 /// uncaught exceptions asks for one.
@@ -53,6 +85,17 @@ pub fn in_context<'s>(
     resource: v8::Local<'s, v8::Object>,
     ids: AsyncIds,
     frame: Option<v8::Local<'s, v8::Value>>,
+    body: impl FnOnce(&mut v8::PinScope<'s, '_>) -> Option<v8::Local<'s, v8::Value>>,
+) -> Option<v8::Local<'s, v8::Value>> {
+    inside(scope, resource, ids, frame, Ticks::Run, |scope| reporting(scope, body))
+}
+
+fn inside<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    resource: v8::Local<'s, v8::Object>,
+    ids: AsyncIds,
+    frame: Option<v8::Local<'s, v8::Value>>,
+    ticks: Ticks,
     body: impl FnOnce(&mut v8::PinScope<'s, '_>) -> Option<v8::Local<'s, v8::Value>>,
 ) -> Option<v8::Local<'s, v8::Value>> {
     let realm = Realm::current();
@@ -65,14 +108,14 @@ pub fn in_context<'s>(
     let frame = frame.unwrap_or_else(|| js::undefined(scope));
     scope.set_continuation_preserved_embedder_data(frame);
     async_wrap::push_context(scope, ids, resource);
-    let result = reporting(scope, body);
+    let result = body(scope);
     if realm.thread.is_stopping() {
         async_wrap::clear_stack(scope);
     } else {
         async_wrap::pop_context(scope, ids.id);
     }
     scope.set_continuation_preserved_embedder_data(outer_frame);
-    if depth == 0 && result.is_some() && !is_ending(scope) {
+    if depth == 0 && ticks == Ticks::Run && result.is_some() && !is_ending(scope) {
         run_ticks(scope);
     }
     realm.callback_depth.set(depth);

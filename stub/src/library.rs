@@ -1,5 +1,6 @@
 //! Node's own JavaScript library, packed into the stub by `build.rs`.
 
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use crate::source::Source;
@@ -108,4 +109,12 @@ pub fn facts() -> String {
     let length = FACTS_LENGTH.parse().unwrap_or_default();
     let bytes = zstd::bulk::decompress(FACTS, length).unwrap_or_default();
     String::from_utf8(bytes).unwrap_or_default()
+}
+
+/// One of the facts, for code that runs before V8 does.
+pub fn fact(name: &str) -> serde_json::Value {
+    let facts = facts();
+    // Numbers that JSON can't hold stand elsewhere in it, which is why not all of it is read.
+    let parts: BTreeMap<&str, &serde_json::value::RawValue> = serde_json::from_str(&facts).unwrap_or_default();
+    parts.get(name).and_then(|part| serde_json::from_str(part.get()).ok()).unwrap_or_default()
 }

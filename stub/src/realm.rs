@@ -6,10 +6,10 @@
 
 use std::any::{Any, TypeId};
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::rc::Rc;
 
 use kiln_payload::Image;
+use rustc_hash::FxHashMap;
 
 use crate::library::Library;
 use crate::source::Source;
@@ -20,8 +20,8 @@ use crate::wrap::Wraps;
 pub struct Realm {
     isolate: v8::UnsafeRawIsolatePtr,
     context: RefCell<Option<v8::Global<v8::Context>>>,
-    slots: RefCell<HashMap<String, v8::Global<v8::Value>>>,
-    rooms: RefCell<HashMap<TypeId, Rc<dyn Any>>>,
+    slots: RefCell<FxHashMap<String, v8::Global<v8::Value>>>,
+    rooms: RefCell<FxHashMap<TypeId, Rc<dyn Any>>>,
     /// Objects of native classes.
     pub wraps: Wraps,
     /// How many native-to-JavaScript callbacks are on the stack.

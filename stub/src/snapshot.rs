@@ -50,6 +50,16 @@ pub fn initialize_v8(hash_seed: Option<u64>) {
     v8::V8::initialize();
 }
 
+/// Passes flags of the command line on to V8, before it starts. Returns those that it does not know.
+pub fn set_flags(flags: &[String]) -> Vec<String> {
+    if flags.is_empty() {
+        return Vec::new();
+    }
+    let name = std::iter::once("node".to_owned());
+    let unknown = v8::V8::set_flags_from_command_line(name.chain(flags.iter().cloned()).collect());
+    unknown.into_iter().skip(1).collect()
+}
+
 /// The table of external references: all callbacks, then all sources. Its order is the same on both sides
 /// of a snapshot because it is the same executable, and the index is the same.
 fn references(program: &'static Program) -> Vec<v8::ExternalReference> {

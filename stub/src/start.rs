@@ -6,6 +6,7 @@ use std::path::Path;
 
 use kiln_payload::{Damage, Image, Seal, SectionId};
 
+use crate::command_line::{self, Task};
 use crate::library::Library;
 use crate::realm::{self, Program, Realm};
 use crate::source::Source;
@@ -15,6 +16,9 @@ use crate::{aliased, bindings, bootstrap, callback, js, library, pages, platform
 
 /// The exit code of an executable that was cut short or altered: `EX_SOFTWARE` of `sysexits.h`.
 const DAMAGED: i32 = 70;
+
+/// Node's exit code for options that it does not take.
+const INVALID_ARGUMENT: i32 = 9;
 
 /// Patched by the compiler, see [`Seal`].
 #[used]
@@ -110,6 +114,25 @@ fn run(image: Image, blob: &'static [u8]) -> i32 {
     };
     trace::mark("the program is known");
     uv::process::prepare();
+    let line = match program.image.index() {
+        Ok(index) => command_line::get(index),
+        Err(damage) => {
+            eprintln!("{damage}");
+            return DAMAGED;
+        }
+    };
+    match &line.task {
+        Task::Fail(error) => {
+            let name = uv::process::arguments().first().map(|name| name.to_string_lossy()).unwrap_or_default();
+            eprintln!("{name}: {error}");
+            return INVALID_ARGUMENT;
+        }
+        Task::Version => {
+            println!("{}", library::VERSION);
+            return 0;
+        }
+        Task::Module(_) | Task::Script(_) => {}
+    }
     // Node collects coverage through its inspector. Its library would warn that there is none, and empty the variable.
     uv::environment::remove(b"NODE_V8_COVERAGE");
     snapshot::initialize_v8(None);
@@ -118,7 +141,16 @@ fn run(image: Image, blob: &'static [u8]) -> i32 {
     bindings::timers::start();
     platform::attach();
     trace::mark("the context is restored");
-    realm::enter(|scope| run_main(scope, bootstrap::MAIN));
+    realm::enter(|scope| {
+        bindings::options::apply(scope, &line.values);
+        let main = match line.task {
+            Task::Script(script) => bindings::builtins::compile(scope, script),
+            _ => Realm::current().function(scope, bootstrap::MAIN),
+        };
+        if let Some(main) = main {
+            run_main(scope, main);
+        }
+    });
     trace::mark("the entry has run");
     realm::enter(|scope| bindings::performance::mark_loop_start(scope));
     let code = spin().unwrap_or_default();
@@ -128,26 +160,20 @@ fn run(image: Image, blob: &'static [u8]) -> i32 {
     code
 }
 
-/// Runs the main script that is in the slot `main`.
-pub(crate) fn run_main(scope: &mut v8::PinScope, main: &str) {
+/// Runs a main script of Node's library.
+pub(crate) fn run_main<'s>(scope: &mut v8::PinScope<'s, '_>, main: v8::Local<'s, v8::Function>) {
     let realm = Realm::current();
-    let slots = [
-        main,
-        bootstrap::PROCESS,
-        bindings::builtins::REQUIRE,
-        bindings::builtins::INTERNAL_BINDING,
-        bootstrap::PRIMORDIALS,
-    ];
+    let slots =
+        [bootstrap::PROCESS, bindings::builtins::REQUIRE, bindings::builtins::INTERNAL_BINDING, bootstrap::PRIMORDIALS];
     let values: Option<Vec<_>> = slots.iter().map(|slot| realm.slot(scope, slot)).collect();
     let Some(values) = values else { return };
-    let Ok(main) = v8::Local::<v8::Function>::try_from(values[0]) else { return };
     let resource = v8::Object::new(scope);
     // Node's main script runs in the asynchronous context 1.
     let ids = AsyncIds { id: 1.0, trigger: 0.0 };
     callback::in_context(scope, resource, ids, None, |scope| {
         let undefined = js::undefined(scope);
         // Ticks run even if it throws, unlike after other callbacks.
-        callback::reporting(scope, |scope| main.call(scope, undefined, &values[1..]));
+        callback::reporting(scope, |scope| main.call(scope, undefined, &values));
         Some(undefined)
     });
 }

@@ -6,8 +6,9 @@
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::rc::Rc;
+
+use rustc_hash::FxHashMap;
 
 use crate::realm::Realm;
 
@@ -28,7 +29,7 @@ struct Entry {
     ids: Cell<AsyncIds>,
     provider: Cell<&'static str>,
     /// The `AsyncContextFrame` that the object was made in.
-    frame: v8::Global<v8::Value>,
+    frame: RefCell<v8::Global<v8::Value>>,
     /// Keeps the object alive while native code needs it.
     strong: RefCell<Option<v8::Global<v8::Object>>>,
     /// Otherwise: takes the entry out once the object is collected.
@@ -37,7 +38,7 @@ struct Entry {
 
 /// The realm's table of native states.
 pub struct Wraps {
-    entries: RefCell<HashMap<i32, Rc<Entry>>>,
+    entries: RefCell<FxHashMap<i32, Rc<Entry>>>,
     next: Cell<i32>,
 }
 
@@ -63,7 +64,7 @@ pub fn attach<T: 'static>(scope: &mut v8::PinScope, object: v8::Local<v8::Object
         state: state.clone(),
         ids: Cell::default(),
         provider: Cell::new("NONE"),
-        frame,
+        frame: RefCell::new(frame),
         strong: RefCell::default(),
         _weak: weak,
     };
@@ -115,7 +116,15 @@ pub fn context_frame<'s>(
     scope: &v8::PinScope<'s, '_>,
     object: v8::Local<v8::Object>,
 ) -> Option<v8::Local<'s, v8::Value>> {
-    entry(scope, object).map(|entry| v8::Local::new(scope, &entry.frame))
+    entry(scope, object).map(|entry| v8::Local::new(scope, &*entry.frame.borrow()))
+}
+
+/// Gives `object` the running context's `AsyncContextFrame`.
+pub fn renew_context_frame(scope: &v8::PinScope, object: v8::Local<v8::Object>) {
+    if let Some(entry) = entry(scope, object) {
+        let frame = scope.get_continuation_preserved_embedder_data();
+        *entry.frame.borrow_mut() = v8::Global::new(scope, frame);
+    }
 }
 
 /// The kind of `object`, a name of `async_wrap.Providers`.

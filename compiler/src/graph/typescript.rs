@@ -119,7 +119,7 @@ impl TypeScript {
         let directory = path.parent().unwrap_or(path);
         let by_node = node.resolve(directory, specifier, EdgeKind::Import).ok();
         let meant = self.resolve(&settings, directory, specifier, EdgeKind::Import, by_node.as_ref());
-        let meant = meant.or_else(|| match by_node {
+        let meant = meant.or(match by_node {
             Some(Target::File { path, .. }) => Some(path),
             _ => None,
         });

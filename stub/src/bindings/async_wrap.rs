@@ -366,13 +366,29 @@ fn get_async_id<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return
 }
 
 fn async_reset<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
-    let object = args.this();
+    let provider = wrap::provider(scope, args.this());
+    reset(scope, args.this(), args.get(0).try_into().ok(), provider);
+}
+
+/// Gives an object that is used again a new identity; `resource` is what hooks get to see of it.
+pub fn reset<'s>(
+    scope: &mut PinScope<'s, '_>,
+    object: Local<'s, Object>,
+    resource: Option<Local<'s, Object>>,
+    provider: &'static str,
+) {
     let old = wrap::async_ids(scope, object);
-    emit_destroy(scope, old.id);
-    let provider = wrap::provider(scope, object);
-    let resource: Local<Object> = args.get(0).try_into().unwrap_or(object);
+    if old != AsyncIds::default() {
+        emit_destroy(scope, old.id);
+    }
+    let resource = resource.unwrap_or(object);
+    if resource != object {
+        let symbol = super::symbols::symbol(scope, "resource_symbol");
+        object.set(scope, symbol.into(), resource.into());
+    }
     let ids = AsyncIds { id: new_id(scope), trigger: default_trigger(scope) };
     wrap::set_async_ids(scope, object, ids, provider);
+    wrap::renew_context_frame(scope, object);
     emit_init(scope, ids, provider, resource);
 }
 

@@ -54,10 +54,11 @@ struct Asked([Cell<bool>; MODULE_PATHS.len()]);
 ///
 /// What an executable runs was decided when it was built: its environment must not add modules, which could take the
 /// place of optional ones that were left out. So the process's start finds those variables unset. A program that sets
-/// `process.env.NODE_PATH` itself and calls `Module._initPaths()` again is heard.
+/// `process.env.NODE_PATH` itself and calls `Module._initPaths()` again is heard. What `kiln run` starts is not built yet.
 fn safe_getenv<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
     let name = args.get(0).to_rust_string_lossy(scope);
-    if let Some(place) = MODULE_PATHS.iter().position(|path| *path == name) {
+    let is_built = Realm::current().program.image.index().is_ok_and(|index| !index.in_place);
+    if is_built && let Some(place) = MODULE_PATHS.iter().position(|path| *path == name) {
         let asked = Realm::current().room::<Asked>();
         if !asked.0[place].replace(true) {
             return;

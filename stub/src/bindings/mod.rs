@@ -21,6 +21,7 @@ pub mod fs_dir;
 pub mod fs_event_wrap;
 pub mod heap_utils;
 pub mod http2;
+pub mod http_parser;
 pub mod icu;
 pub mod inspector;
 pub mod internal_only_v8;
@@ -51,7 +52,9 @@ pub mod timers;
 pub mod trace_events;
 pub mod tty_wrap;
 pub mod types;
+pub mod udp_wrap;
 pub mod url;
+pub mod url_pattern;
 pub mod util;
 pub mod uv;
 pub mod v8;
@@ -85,6 +88,7 @@ pub static ROOMS: &[&Room] = &[
     &fs_event_wrap::ROOM,
     &heap_utils::ROOM,
     &http2::ROOM,
+    &http_parser::ROOM,
     &icu::ROOM,
     &inspector::ROOM,
     &internal_only_v8::ROOM,
@@ -115,7 +119,9 @@ pub static ROOMS: &[&Room] = &[
     &trace_events::ROOM,
     &tty_wrap::ROOM,
     &types::ROOM,
+    &udp_wrap::ROOM,
     &url::ROOM,
+    &url_pattern::ROOM,
     &util::ROOM,
     &uv::ROOM,
     &v8::ROOM,

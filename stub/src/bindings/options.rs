@@ -1,11 +1,15 @@
 //! `internalBinding('options')`: Node's command-line options, at the values they have by default.
 //!
-//! A finished program has no options of its own; the values are those that `node` without arguments has.
+//! A finished program has no options of its own; the values are those that `node` without arguments has. A child that
+//! a program starts as Node may be given some.
+
+use std::collections::BTreeMap;
 
 use v8::{Array, FunctionCallbackArguments, Local, Map, Object, PinScope, ReturnValue, Value};
 
 use crate::realm::Realm;
-use crate::{facts, js};
+use crate::uv::title;
+use crate::{command_line, facts, js};
 
 crate::room! {
     name: "options",
@@ -57,6 +61,44 @@ fn values<'s>(scope: &mut PinScope<'s, '_>, _: Args<'s>, mut rv: Return<'s>) {
     if let Some(values) = Realm::current().slot(scope, VALUES) {
         rv.set(values);
     }
+}
+
+/// Sets what the command line says, before anything asks.
+pub fn apply(scope: &mut PinScope, values: &BTreeMap<String, command_line::Value>) {
+    use command_line::Value as Given;
+    let Some(target) = Realm::current().object(scope, VALUES).filter(|_| !values.is_empty()) else { return };
+    for (name, value) in values {
+        let value: Local<Value> = match value {
+            Given::Flag(flag) => js::boolean(scope, *flag),
+            Given::Number(number) => js::number(scope, *number),
+            Given::Text(text) => js::string(scope, text).into(),
+            Given::List(list) => js::strings(scope, list).into(),
+            Given::HostPort(host, port) => {
+                let value = without_prototype(scope);
+                let host = js::string(scope, host.as_deref().unwrap_or("127.0.0.1"));
+                js::set(scope, value, "host", host);
+                let port = js::integer(scope, i32::from(port.unwrap_or(9229)));
+                js::set(scope, value, "port", port);
+                value.into()
+            }
+        };
+        js::set(scope, target, name, value);
+    }
+    if let Some(Given::Text(title)) = values.get("--title") {
+        title::set(title);
+    }
+}
+
+/// Whether an option is set.
+pub fn flag(scope: &mut PinScope, name: &str) -> bool {
+    let values = Realm::current().object(scope, VALUES);
+    values.and_then(|values| js::get(scope, values, name)).is_some_and(|value| value.is_true())
+}
+
+/// The value of an option that takes a number.
+pub fn number(scope: &mut PinScope, name: &str) -> Option<f64> {
+    let values = Realm::current().object(scope, VALUES)?;
+    js::get(scope, values, name)?.number_value(scope).filter(|number| !number.is_nan())
 }
 
 fn make_values<'s>(scope: &mut PinScope<'s, '_>) -> Local<'s, Object> {

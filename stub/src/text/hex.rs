@@ -26,7 +26,18 @@ pub fn encode(bytes: &[u8]) -> Vec<u8> {
 /// Decodes as many bytes as fit, up to the first pair that is not two digits.
 pub fn decode(digits: Units, target: &mut [u8]) -> usize {
     match digits {
-        Units::Narrow(digits) => decode_bytes(digits.iter().copied(), target),
+        Units::Narrow(digits) => {
+            let mut length = 0;
+            for (byte, &[high, low]) in target.iter_mut().zip(digits.as_chunks().0) {
+                let (high, low) = (VALUES[usize::from(high)], VALUES[usize::from(low)]);
+                if high | low > 15 {
+                    break;
+                }
+                *byte = high << 4 | low;
+                length += 1;
+            }
+            length
+        }
         // Node looks at the low byte of each code unit only.
         Units::Wide(digits) => decode_bytes(digits.iter().map(|&unit| unit as u8), target),
     }

@@ -31,6 +31,24 @@ impl RawAddress {
         (&raw mut *self).cast()
     }
 
+    /// The IP address at `raw`.
+    ///
+    /// # Safety
+    ///
+    /// There must be an address of the length that its family has.
+    pub unsafe fn read(raw: *const sys::sockaddr) -> Option<SocketAddr> {
+        let mut copy = Self::empty();
+        // SAFETY: the family says how many bytes there are, and the union has room for either.
+        unsafe {
+            match c_int::from((*raw).sa_family) {
+                libc::AF_INET => copy.v4 = raw.cast::<libc::sockaddr_in>().read_unaligned(),
+                libc::AF_INET6 => copy.v6 = raw.cast::<libc::sockaddr_in6>().read_unaligned(),
+                _ => return None,
+            }
+        }
+        copy.get()
+    }
+
     /// The address that it holds, if it is an IP address.
     pub fn get(&self) -> Option<SocketAddr> {
         // SAFETY: every field of the union is made of numbers, and libuv has filled it as its family says.

@@ -9,8 +9,6 @@ use std::rc::Rc;
 
 use libuv_sys2 as sys;
 
-use crate::command_line;
-
 use super::handle::{Handle, Kind, OnExit, storage_of};
 
 /// One of a child's descriptors.
@@ -45,7 +43,7 @@ pub struct Command {
 }
 
 impl Command {
-    /// Tells a child that is this very executable that it is meant to be Node, see [`command_line`].
+    /// Tells a child that is this very executable that it is meant to be Node, see [`crate::command_line`].
     fn marked(&self) -> Option<Vec<CString>> {
         let own = std::env::current_exe().ok()?;
         if self.file.as_bytes() != own.as_os_str().as_bytes() {
@@ -60,7 +58,7 @@ impl Command {
             super::environment::all().filter_map(|each| CString::new(pair(each)).ok()).collect()
         };
         let mut environment = self.environment.clone().unwrap_or_else(inherited);
-        environment.extend(CString::new(format!("{}=1", command_line::SPAWNED)));
+        environment.extend(CString::new(format!("{}=1", kiln_payload::SPAWNED)));
         Some(environment)
     }
 

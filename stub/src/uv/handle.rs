@@ -6,6 +6,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::ffi::c_int;
+use std::net::SocketAddr;
 use std::ptr::{self, NonNull};
 use std::rc::Rc;
 
@@ -59,6 +60,8 @@ enum Phase {
 
 /// What is called with each piece of a stream's data, or with a libuv error.
 pub type OnRead = Rc<dyn Fn(Result<&[u8], c_int>)>;
+/// What is called with each message that comes in and who sent it, or with a libuv error.
+pub type OnMessage = Rc<dyn Fn(Result<(&[u8], SocketAddr), c_int>)>;
 /// What is called with a number: a server's connection status, or a signal.
 pub type OnNumber = Rc<dyn Fn(c_int)>;
 /// What is called with a child's exit status and the signal that ended it.
@@ -75,6 +78,7 @@ pub(super) struct Storage {
     orphaned: Cell<bool>,
     on_close: RefCell<Option<Box<dyn FnOnce()>>>,
     pub on_read: RefCell<Option<OnRead>>,
+    pub on_message: RefCell<Option<OnMessage>>,
     pub on_number: RefCell<Option<OnNumber>>,
     pub on_exit: RefCell<Option<OnExit>>,
     pub on_event: RefCell<Option<OnEvent>>,
@@ -114,6 +118,7 @@ impl Handle {
             orphaned: Cell::new(false),
             on_close: RefCell::default(),
             on_read: RefCell::default(),
+            on_message: RefCell::default(),
             on_number: RefCell::default(),
             on_exit: RefCell::default(),
             on_event: RefCell::default(),
@@ -282,7 +287,7 @@ unsafe extern "C" fn closed(raw: *mut sys::uv_handle_t) {
     let done = storage.on_close.take();
     // What the callbacks hold may be the owner itself: they go last.
     let callbacks = (storage.on_read.take(), storage.on_number.take(), storage.on_exit.take());
-    let watchers = (storage.on_event.take(), storage.on_poll.take());
+    let watchers = (storage.on_event.take(), storage.on_poll.take(), storage.on_message.take());
     if storage.orphaned.get() {
         // SAFETY: nobody owns the memory, and libuv has let go of it.
         drop(unsafe { Box::from_raw(raw.cast::<Storage>()) });

@@ -14,6 +14,7 @@ pub mod stream;
 pub mod system;
 pub mod timers;
 pub mod title;
+pub mod udp;
 pub mod wakeup;
 pub mod watch;
 pub mod work;

@@ -61,6 +61,12 @@ pub fn prepare() {
     title::prepare();
 }
 
+/// Whether `fd` is a terminal.
+pub fn is_terminal(fd: c_int) -> bool {
+    // SAFETY: any number may be asked about.
+    unsafe { libc::isatty(fd) == 1 }
+}
+
 /// The arguments, the program's name first. Setting the title overwrites the system's copy of them.
 pub fn arguments() -> &'static [OsString] {
     ARGUMENTS.get_or_init(|| std::env::args_os().collect())

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use libuv_sys2 as sys;
 
 use super::address::RawAddress;
-use super::handle::{Handle, Kind, OnNumber, OnRead, READ_SIZE, storage_of};
+use super::handle::{Handle, Kind, OnNumber, OnRead, READ_SIZE, Storage, storage_of};
 
 thread_local! {
     /// A buffer to read into, unless it is in use.
@@ -59,7 +59,7 @@ impl Chunk {
 }
 
 /// What libuv reads from, without the first `skip` bytes of all.
-fn buffers(chunks: &[Chunk], mut skip: usize) -> Vec<sys::uv_buf_t> {
+pub(super) fn buffers(chunks: &[Chunk], mut skip: usize) -> Vec<sys::uv_buf_t> {
     let mut all = Vec::with_capacity(chunks.len());
     for chunk in chunks {
         let length = chunk.len();
@@ -75,22 +75,22 @@ fn buffers(chunks: &[Chunk], mut skip: usize) -> Vec<sys::uv_buf_t> {
 
 /// A libuv request with what it must keep alive.
 #[repr(C)]
-struct Request<R> {
+pub(super) struct Request<R> {
     raw: R,
-    chunks: Vec<Chunk>,
+    pub(super) chunks: Vec<Chunk>,
     sent: Option<Rc<Handle>>,
     done: Option<Box<dyn FnOnce(c_int)>>,
 }
 
 impl<R> Request<R> {
-    fn new(done: impl FnOnce(c_int) + 'static) -> Box<Self> {
+    pub(super) fn new(done: impl FnOnce(c_int) + 'static) -> Box<Self> {
         // SAFETY: libuv's requests are plain C structures, valid when zero.
         let raw = unsafe { std::mem::zeroed() };
         Box::new(Request { raw, chunks: Vec::new(), sent: None, done: Some(Box::new(done)) })
     }
 
     /// Hands the request to `start`. If that fails, the request is dropped without a call of `done`.
-    fn start(self: Box<Self>, start: impl FnOnce(*mut R, &[Chunk]) -> c_int) -> c_int {
+    pub(super) fn start(self: Box<Self>, start: impl FnOnce(*mut R, &[Chunk]) -> c_int) -> c_int {
         let request = Box::into_raw(self);
         // SAFETY: the request came out of a box; libuv calls back only from the loop.
         let result = unsafe { start(&raw mut (*request).raw, &(*request).chunks) };
@@ -102,7 +102,7 @@ impl<R> Request<R> {
     }
 }
 
-unsafe extern "C" fn finished<R>(raw: *mut R, status: c_int) {
+pub(super) unsafe extern "C" fn finished<R>(raw: *mut R, status: c_int) {
     // SAFETY: every request that libuv gets is the first field of a boxed `Request`, and comes back once.
     let mut request = unsafe { Box::from_raw(raw.cast::<Request<R>>()) };
     let done = request.done.take();
@@ -427,7 +427,7 @@ impl Handle {
     }
 }
 
-unsafe extern "C" fn allocate(raw: *mut sys::uv_handle_t, _: usize, buffer: *mut sys::uv_buf_t) {
+pub(super) unsafe extern "C" fn allocate(raw: *mut sys::uv_handle_t, _: usize, buffer: *mut sys::uv_buf_t) {
     // SAFETY: only handles of `Handle` are read with this callback.
     let storage = unsafe { storage_of(raw) };
     let limit = storage.read_limit.get();
@@ -443,10 +443,8 @@ unsafe extern "C" fn read(raw: *mut sys::uv_stream_t, count: isize, _: *const sy
     // SAFETY: only handles of `Handle` are read with this callback; a handle is not freed before its close
     // callback, which never runs inside another one.
     let storage = unsafe { storage_of(raw) };
-    let none = ptr::slice_from_raw_parts_mut(ptr::null_mut(), 0);
-    let reading = storage.reading.replace(none);
-    // SAFETY: `allocate` put it there, and libuv is done with it.
-    let buffer = (!reading.is_null()).then(|| unsafe { Box::from_raw(reading) });
+    // SAFETY: libuv is done with the buffer.
+    let buffer = unsafe { take_buffer(storage) };
     let on_read = storage.on_read.borrow().clone();
     if let Some(on_read) = on_read {
         match usize::try_from(count) {
@@ -454,6 +452,22 @@ unsafe extern "C" fn read(raw: *mut sys::uv_stream_t, count: isize, _: *const sy
             Err(_) => on_read(Err(count as c_int)),
         }
     }
+    keep_buffer(buffer);
+}
+
+/// The buffer that `allocate` gave out for a handle.
+///
+/// # Safety
+///
+/// libuv must be done with it.
+pub(super) unsafe fn take_buffer(storage: &Storage) -> Option<Box<[u8]>> {
+    let reading = storage.reading.replace(ptr::slice_from_raw_parts_mut(ptr::null_mut(), 0));
+    // SAFETY: `allocate` put it there, out of a box.
+    (!reading.is_null()).then(|| unsafe { Box::from_raw(reading) })
+}
+
+/// Gives a buffer back for the next read.
+pub(super) fn keep_buffer(buffer: Option<Box<[u8]>>) {
     if buffer.is_some() {
         SPARE.set(buffer);
     }

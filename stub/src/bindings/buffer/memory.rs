@@ -122,7 +122,11 @@ pub fn try_array_buffer<'s>(scope: &mut PinScope<'s, '_>, length: usize) -> Opti
 
 pub fn create_unsafe_array_buffer<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
     let length = args.get(0).integer_value(scope).unwrap_or_default();
-    let buffer = usize::try_from(length).ok().and_then(|length| try_array_buffer(scope, length));
+    // A snapshot must not hold what was in the build's memory.
+    let buffer = usize::try_from(length).ok().and_then(|length| match Realm::current().building {
+        true => try_array_buffer(scope, length),
+        false => uninitialized(scope, length),
+    });
     match buffer {
         Some(buffer) => rv.set(buffer.into()),
         None => {
@@ -131,6 +135,27 @@ pub fn create_unsafe_array_buffer<'s>(scope: &mut PinScope<'s, '_>, args: Args<'
             scope.throw_exception(error);
         }
     }
+}
+
+/// A buffer whose bytes are whatever was in the memory: its user overwrites them.
+fn uninitialized<'s>(scope: &mut PinScope<'s, '_>, length: usize) -> Option<Local<'s, ArrayBuffer>> {
+    unsafe extern "C" fn free(data: *mut std::ffi::c_void, _: usize, _: *mut std::ffi::c_void) {
+        // SAFETY: the memory came from `malloc`.
+        unsafe { libc::free(data) }
+    }
+    const MOST: usize = 1 << 53;
+    if length == 0 || length > MOST {
+        return try_array_buffer(scope, length);
+    }
+    // SAFETY: any length may be asked for.
+    let data = unsafe { libc::malloc(length) };
+    if data.is_null() {
+        return None;
+    }
+    // SAFETY: the memory is ours, has that length, and `free` is what belongs to `malloc`. V8 reads bytes only when
+    // JavaScript does.
+    let store = unsafe { ArrayBuffer::new_backing_store_from_ptr(data, length, free, std::ptr::null_mut()) };
+    Some(ArrayBuffer::with_backing_store(scope, &store.make_shared()))
 }
 
 /// How far into the buffer the first address lies that is a multiple of `alignment`.

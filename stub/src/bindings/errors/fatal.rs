@@ -6,7 +6,7 @@ use std::io::{ErrorKind, Write};
 use v8::{Function, Local, Object, PinScope, Value};
 
 use super::{ENHANCE_AFTER, ENHANCE_BEFORE, arrow};
-use crate::bindings::report;
+use crate::bindings::{options, report};
 use crate::realm::Realm;
 use crate::{aliased, bootstrap, js, library};
 
@@ -63,6 +63,9 @@ pub fn trigger_uncaught<'s>(
         }
         Ok(handled) if handled.is_some_and(|handled| handled.is_false()) => {
             print_exception(scope, exception, message, true);
+            if options::flag(scope, "--abort-on-uncaught-exception") {
+                std::process::abort();
+            }
             exit(exit_code(scope).unwrap_or(GENERIC_USER_ERROR));
         }
         Ok(_) => {}

@@ -1,21 +1,32 @@
 //! `process.env`: an object whose properties are the environment's variables.
 
 use v8::{
-    Array, Boolean, FunctionCallbackArguments, Integer, Intercepted, Local, MapFnTo as _, Name,
-    NamedPropertyHandlerConfiguration, Object, PinScope, PropertyCallbackArguments, PropertyDescriptor, ReturnValue,
-    Value,
+    Array, Boolean, FunctionCallbackArguments, IndexedPropertyHandlerConfiguration, Integer, Intercepted, Local,
+    MapFnTo as _, Name, NamedPropertyHandlerConfiguration, Object, PinScope, PropertyCallbackArguments,
+    PropertyDescriptor, ReturnValue, Value,
 };
 
+use std::cell::Cell;
 use std::os::unix::ffi::OsStrExt as _;
 
+use crate::bindings::options;
 use crate::errors::{self, Kind};
 use crate::realm::Realm;
-use crate::{text, trap};
+use crate::{js, text, trap};
 
 /// What a trap calls the environment.
 const TRAP: &str = "process.env";
 /// The slot of the object.
 const PROXY: &str = "process_methods.env";
+
+const DEPRECATION: &str = "Assigning any value other than a string, number, or boolean to a process.env property is \
+                           deprecated. Please make sure to convert the value to a string before setting process.env \
+                           with it.";
+
+#[derive(Default)]
+struct State {
+    has_warned: Cell<bool>,
+}
 
 /// Makes `process.env`.
 pub fn env_proxy<'s>(scope: &mut PinScope<'s, '_>) -> Option<Local<'s, Object>> {
@@ -28,7 +39,16 @@ pub fn env_proxy<'s>(scope: &mut PinScope<'s, '_>) -> Option<Local<'s, Object>> 
         .enumerator(enumerator)
         .definer(definer)
         .flags(v8::PropertyHandlerFlags::HAS_NO_SIDE_EFFECT);
+    // Names that are numbers have callbacks of their own.
+    let indexed = IndexedPropertyHandlerConfiguration::new()
+        .getter(indexed_getter)
+        .setter(indexed_setter)
+        .query(indexed_query)
+        .deleter(indexed_deleter)
+        .definer(indexed_definer)
+        .flags(v8::PropertyHandlerFlags::HAS_NO_SIDE_EFFECT);
     class.instance_template(scope).set_named_property_handler(handler);
+    class.instance_template(scope).set_indexed_property_handler(indexed);
     let proxy = class.get_function(scope)?.new_instance(scope, &[])?;
     Realm::current().set_slot(scope, PROXY, proxy);
     Some(proxy)
@@ -49,6 +69,11 @@ pub fn references() -> Vec<v8::ExternalReference> {
         v8::ExternalReference { named_deleter: deleter.map_fn_to() },
         v8::ExternalReference { enumerator: enumerator.map_fn_to() },
         v8::ExternalReference { named_definer: definer.map_fn_to() },
+        v8::ExternalReference { indexed_getter: indexed_getter.map_fn_to() },
+        v8::ExternalReference { indexed_setter: indexed_setter.map_fn_to() },
+        v8::ExternalReference { indexed_query: indexed_query.map_fn_to() },
+        v8::ExternalReference { indexed_deleter: indexed_deleter.map_fn_to() },
+        v8::ExternalReference { indexed_definer: indexed_definer.map_fn_to() },
     ]
 }
 
@@ -82,6 +107,10 @@ fn getter<'s>(
 
 /// Sets a variable; what is set becomes a string. `None` with an exception pending if it can't.
 fn assign<'s>(scope: &mut PinScope<'s, '_>, key: Local<'s, Name>, value: Local<'s, Value>) -> Option<()> {
+    let is_plain = value.is_string() || value.is_number() || value.is_boolean();
+    if !is_plain && options::flag(scope, "--pending-deprecation") {
+        deprecate(scope)?;
+    }
     // In this order a symbol is refused, with V8's own words.
     let key = Local::<Value>::from(key).to_string(scope)?.to_rust_string_lossy(scope);
     let value = value.to_string(scope)?.to_rust_string_lossy(scope);
@@ -89,6 +118,18 @@ fn assign<'s>(scope: &mut PinScope<'s, '_>, key: Local<'s, Name>, value: Local<'
     realm.thread.environment.set(key.as_bytes(), value.as_bytes());
     notice(scope, &key);
     Some(())
+}
+
+/// Warns of a value that has to be made a string, once.
+fn deprecate(scope: &mut PinScope) -> Option<()> {
+    let realm = Realm::current();
+    if realm.room::<State>().has_warned.replace(true) {
+        return Some(());
+    }
+    let process = realm.object(scope, crate::bootstrap::PROCESS)?;
+    let warn: Local<v8::Function> = js::get(scope, process, "emitWarning")?.try_into().ok()?;
+    let arguments = [DEPRECATION, "DeprecationWarning", "DEP0104"].map(|text| js::string(scope, text).into());
+    warn.call(scope, process.into(), &arguments).map(drop)
 }
 
 /// Lets V8 know that the time zone may be another one.
@@ -184,4 +225,61 @@ fn definer<'s>(
     };
     errors::throw_code(scope, Kind::TypeError, "ERR_INVALID_OBJECT_DEFINE_PROPERTY", message);
     Intercepted::kYes
+}
+
+/// A number as the name of a variable.
+fn index_name<'s>(scope: &PinScope<'s, '_>, index: u32) -> Local<'s, Name> {
+    js::string(scope, &index.to_string()).into()
+}
+
+fn indexed_getter<'s>(
+    scope: &mut PinScope<'s, '_>,
+    index: u32,
+    args: PropertyCallbackArguments<'s>,
+    rv: ReturnValue<Value>,
+) -> Intercepted {
+    let key = index_name(scope, index);
+    getter(scope, key, args, rv)
+}
+
+fn indexed_setter<'s>(
+    scope: &mut PinScope<'s, '_>,
+    index: u32,
+    value: Local<'s, Value>,
+    args: PropertyCallbackArguments<'s>,
+    rv: ReturnValue<Boolean>,
+) -> Intercepted {
+    let key = index_name(scope, index);
+    setter(scope, key, value, args, rv)
+}
+
+fn indexed_query<'s>(
+    scope: &mut PinScope<'s, '_>,
+    index: u32,
+    args: PropertyCallbackArguments<'s>,
+    rv: ReturnValue<Integer>,
+) -> Intercepted {
+    let key = index_name(scope, index);
+    query(scope, key, args, rv)
+}
+
+fn indexed_deleter<'s>(
+    scope: &mut PinScope<'s, '_>,
+    index: u32,
+    args: PropertyCallbackArguments<'s>,
+    rv: ReturnValue<Boolean>,
+) -> Intercepted {
+    let key = index_name(scope, index);
+    deleter(scope, key, args, rv)
+}
+
+fn indexed_definer<'s>(
+    scope: &mut PinScope<'s, '_>,
+    index: u32,
+    descriptor: &PropertyDescriptor,
+    args: PropertyCallbackArguments<'s>,
+    rv: ReturnValue<Boolean>,
+) -> Intercepted {
+    let key = index_name(scope, index);
+    definer(scope, key, descriptor, args, rv)
 }

@@ -9,10 +9,11 @@ use v8::{
     PropertyCallbackArguments, ReturnValue, Value,
 };
 
+use crate::command_line::{self, Task};
 use crate::errors::{self, Kind};
 use crate::realm::Realm;
 use crate::uv::{process, title};
-use crate::{command_line, js, text};
+use crate::{js, text};
 
 /// The inspector's port, which has no effect.
 struct State {
@@ -43,8 +44,12 @@ pub fn patch<'s>(scope: &mut PinScope<'s, '_>, args: FunctionCallbackArguments<'
     let line = command_line::get(index);
     let first = process::arguments().first();
     let realm = Realm::current();
+    let entry = match &line.task {
+        Task::Module(entry) => Some(entry),
+        _ => None,
+    };
     let (all, options) = match &realm.thread.worker {
-        None => (array(scope, first.into_iter().chain([&line.entry]).chain(&line.arguments)), &line.options),
+        None => (array(scope, first.into_iter().chain(entry).chain(&line.arguments)), &line.options),
         // The library adds the rest.
         Some(worker) => (array(scope, first), &worker.options),
     };

@@ -10,13 +10,13 @@ use super::control::Control;
 use super::limits::Limits;
 use super::{children, identity};
 use crate::bindings::messaging::{self, End};
-use crate::bindings::{builtins, fs, locks, timers};
+use crate::bindings::{builtins, fs, locks, options, timers};
 use crate::realm::{self, Program, Realm};
 use crate::thread::{Thread, Worker};
 use crate::uv::environment::Store;
 use crate::uv::event_loop;
 use crate::uv::wakeup::Wakeup;
-use crate::{bootstrap, platform, snapshot, start};
+use crate::{bootstrap, command_line, platform, snapshot, start};
 
 /// All that a worker's thread is given.
 pub struct Launch {
@@ -95,7 +95,14 @@ fn execute(control: &Control, port: Arc<End>) -> Option<i32> {
     platform::attach();
     let ready = realm::enter(|scope| prepare(scope, port));
     if ready.is_some() && !control.is_stopped() {
-        realm::enter(|scope| start::run_main(scope, bootstrap::WORKER));
+        realm::enter(|scope| {
+            if let Ok(index) = Realm::current().program.image.index() {
+                options::apply(scope, &command_line::get(index).values);
+            }
+            if let Some(main) = Realm::current().function(scope, bootstrap::WORKER) {
+                start::run_main(scope, main);
+            }
+        });
     }
     if control.is_stopped() {
         return None;
