@@ -1,9 +1,11 @@
 //! What a realm knows of the thread that it runs on: the program's main thread, or that of a worker.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::sync::Arc;
 
 use crate::bindings::worker::{Control, Limits};
+use crate::command_line::Value;
 use crate::uv::environment::Store;
 
 /// A thread that runs JavaScript.
@@ -26,6 +28,8 @@ pub struct Worker {
     pub control: Arc<Control>,
     /// `process.execArgv`
     pub options: Vec<OsString>,
+    /// What these options say.
+    pub values: BTreeMap<String, Value>,
     /// How much memory it may use.
     pub limits: Limits,
     /// Whether files that it leaves open are closed when it ends.

@@ -12,8 +12,8 @@ use std::sync::OnceLock;
 
 use kiln_payload::{ArchivedIndex, ArchivedNode, SPAWNED, VIRTUAL_ROOT};
 
-pub use options::Value;
-use options::{Options, Table};
+use options::Table;
+pub use options::{Options, Value};
 
 use crate::uv::{environment, process};
 use crate::{library, snapshot};
@@ -69,6 +69,11 @@ pub fn get(index: &ArchivedIndex) -> &'static CommandLine {
         let facts = || Table::new(&library::fact("options"));
         read(arguments, index.entry.as_str(), role, variable.as_deref(), is_embedded, facts)
     })
+}
+
+/// Reads the options that a program gives to a worker, its `execArgv`.
+pub fn of_worker(arguments: &[String]) -> Options {
+    Table::new(&library::fact("options")).read(arguments, false)
 }
 
 /// Variables that stand for options.

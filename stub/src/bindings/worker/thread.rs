@@ -1,5 +1,6 @@
 //! The thread of a worker, from its first line to its last.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::sync::Arc;
 
@@ -11,12 +12,13 @@ use super::limits::Limits;
 use super::{children, identity};
 use crate::bindings::messaging::{self, End};
 use crate::bindings::{builtins, fs, locks, options, timers};
+use crate::command_line::Value;
 use crate::realm::{self, Program, Realm};
 use crate::thread::{Thread, Worker};
 use crate::uv::environment::Store;
 use crate::uv::event_loop;
 use crate::uv::wakeup::Wakeup;
-use crate::{bootstrap, command_line, platform, snapshot, start};
+use crate::{bootstrap, platform, snapshot, start};
 
 /// All that a worker's thread is given.
 pub struct Launch {
@@ -24,6 +26,7 @@ pub struct Launch {
     pub name: String,
     pub environment: Store,
     pub options: Vec<OsString>,
+    pub values: BTreeMap<String, Value>,
     pub limits: Limits,
     pub tracks_descriptors: bool,
     pub is_internal: bool,
@@ -38,10 +41,10 @@ pub const PORT: &str = "worker.port";
 
 /// Runs a worker, on its own thread.
 pub fn run(launch: Launch) {
-    let Launch { id, name, environment, options, limits, tracks_descriptors, is_internal, port, control, program } =
-        launch;
+    let Launch { id, name, environment, options, values, limits, port, control, program, .. } = launch;
+    let (tracks_descriptors, is_internal) = (launch.tracks_descriptors, launch.is_internal);
     if !control.is_stopped() {
-        let worker = Worker { control: control.clone(), options, limits, tracks_descriptors, is_internal };
+        let worker = Worker { control: control.clone(), options, values, limits, tracks_descriptors, is_internal };
         let started = event_loop::hrtime();
         let thread = Thread { id, name, environment, started, worker: Some(worker) };
         live(program, thread, port, &control);
@@ -96,8 +99,8 @@ fn execute(control: &Control, port: Arc<End>) -> Option<i32> {
     let ready = realm::enter(|scope| prepare(scope, port));
     if ready.is_some() && !control.is_stopped() {
         realm::enter(|scope| {
-            if let Ok(index) = Realm::current().program.image.index() {
-                options::apply(scope, &command_line::get(index).values);
+            if let Some(worker) = &Realm::current().thread.worker {
+                options::apply(scope, &worker.values);
             }
             if let Some(main) = Realm::current().function(scope, bootstrap::WORKER) {
                 start::run_main(scope, main);
