@@ -23,10 +23,11 @@ macro_rules! projects {
 }
 
 projects! {
-    abort addresses assert big_output buffer builtins builtins_imported child_process cluster console crypto
-    decorators dgram embedded_files encoding event_loop event_target events exit fork fs fs_callbacks fs_promises
-    hello http inspect jsx node_children origins os path performance process readline stdin storage streams
-    structured_clone timers tsconfig types typescript uncaught url url_pattern util worker workspaces zlib
+    abort addresses assert big_output buffer builtins builtins_imported child_process children_as_node cluster console
+    crypto decorators dgram embedded_files encoding event_loop event_target events exit fork fs fs_callbacks
+    fs_promises hello http inspect jsx node_children origins os own_place path performance process readline stdin
+    storage streams structured_clone timers tsconfig types typescript uncaught url url_pattern util worker workspaces
+    zlib
 }
 
 const ENTRIES: [&str; 7] = ["main.js", "main.mjs", "main.cjs", "main.ts", "main.mts", "main.cts", "main.tsx"];

@@ -7,10 +7,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
 
 use kiln_payload::{
-    DirEntry, Encoding, EntryKind, File, Format, Index, Map, Module, Node, Origin, Origins, Stretch, Text, VIRTUAL_ROOT,
+    DirEntry, Encoding, EntryKind, File, Format, Index, Map, Module, Node, Origin, Origins, SHARED, Stretch, Text,
+    VIRTUAL_ROOT,
 };
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
+use rayon::prelude::*;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, display, reason};
 use crate::graph::resolve::{EdgeKind, Target, normalized};
@@ -54,7 +57,8 @@ pub fn lay_out(graph: &ModuleGraph, in_place: bool) -> Result<Bundle, Diagnostic
     let root = Root { real, shown: if in_place { "" } else { VIRTUAL_ROOT } };
     let mut text = Vec::new();
     let mut stored = Vec::new();
-    let mut index = Index { entry: root.virtual_path(&graph.entry).unwrap_or_default(), in_place, ..Index::default() };
+    let mut index =
+        Index { entry: root.virtual_path(&graph.invoked).unwrap_or_default(), in_place, ..Index::default() };
     let mut nodes = BTreeMap::new();
 
     for (path, module) in &graph.modules {
@@ -63,26 +67,23 @@ pub fn lay_out(graph: &ModuleGraph, in_place: bool) -> Result<Bundle, Diagnostic
             u32::try_from(index.modules.len()).map_err(|_| Diagnostic::error("the program has too many modules"))?;
         let source = source_of(module, &virtual_path);
         // What was transformed is there as it runs: positions in its errors are positions in the file.
-        let is_text = module.transformed || source.as_bytes() == module.bytes;
-        let mut file = match is_text {
-            true => store(source.as_bytes(), Encoding::Text, &mut stored),
-            false => store(&module.bytes, Encoding::Plain, &mut stored),
+        let mut file = match module.transformed || source.as_bytes() == module.bytes {
+            true => text_file(&source),
+            false => Packed::new(module.bytes.clone()).store(&mut stored),
         };
         file.executable = is_executable(path);
         file.module = Some(id);
         nodes.insert(virtual_path.clone(), Node::File(file));
         let origins = module.map.as_ref().map(|map| origins(map, &virtual_path).to_bytes());
-        let origins = origins.map(|bytes| store(&bytes, Encoding::Plain, &mut stored));
+        let origins = origins.map(|bytes| Packed::new(bytes).store(&mut stored));
         let text = append_text(&source, &mut text);
         index.modules.push(lay_out_module(module, virtual_path, text, origins, &root));
     }
-    for path in files.iter().filter(|path| !graph.modules.contains_key(*path)) {
+    let files: Vec<&PathBuf> = files.iter().filter(|path| !graph.modules.contains_key(*path)).collect();
+    let packed: Vec<Packed> = files.par_iter().map(|path| read(path)).collect::<Result<_, _>>()?;
+    for (path, packed) in files.into_iter().zip(packed) {
         let Some(virtual_path) = root.virtual_path(path) else { continue };
-        let bytes = fs::read(path).map_err(|error| {
-            Diagnostic::error(format!("cannot read \"{}\": {}", display(path), reason(&error)))
-                .help("the program reads this file, so it has to be embedded")
-        })?;
-        let mut file = store(&bytes, Encoding::Plain, &mut stored);
+        let mut file = packed.store(&mut stored);
         file.executable = is_executable(path);
         nodes.insert(virtual_path, Node::File(file));
     }
@@ -94,6 +95,13 @@ pub fn lay_out(graph: &ModuleGraph, in_place: bool) -> Result<Bundle, Diagnostic
         if let (Some(path), Some(target)) = (root.virtual_path(link), root.virtual_target(link, target)) {
             nodes.entry(path).or_insert(Node::Symlink(target));
         }
+    }
+    if graph.loads_unknown
+        && !in_place
+        && let Some(entry) = root.virtual_path(&graph.entry)
+    {
+        let shared = shared(&nodes, &entry);
+        nodes.extend(shared);
     }
     let folders = graph.folders.iter().filter_map(|folder| root.virtual_path(folder));
     index.nodes = with_folders(nodes, folders);
@@ -121,6 +129,25 @@ fn root_and_files(graph: &ModuleGraph) -> (PathBuf, BTreeSet<PathBuf>) {
     let manifests = folders.into_iter().map(|folder| folder.join("package.json")).filter(|path| path.is_file());
     files.extend(manifests);
     (root, files)
+}
+
+/// Links by which modules on the disk find the packages that the program has: `/node_modules`, where every search ends.
+fn shared(nodes: &BTreeMap<String, Node>, entry: &str) -> BTreeMap<String, Node> {
+    let folders: Vec<String> =
+        Path::new(entry).ancestors().skip(1).map(|folder| format!("{}/node_modules/", folder.display())).collect();
+    let inside = entry.match_indices("/node_modules/").map(|(start, part)| entry[..start + part.len()].to_owned());
+    let mut links = BTreeMap::new();
+    for folder in inside.collect::<Vec<_>>().iter().rev().chain(&folders) {
+        for (path, _) in nodes.range(folder.clone()..).take_while(|(path, _)| path.starts_with(folder.as_str())) {
+            let rest = &path[folder.len()..];
+            let parts = if rest.starts_with('@') { 2 } else { 1 };
+            let name = rest.split('/').take(parts).collect::<Vec<_>>().join("/");
+            if !name.starts_with('.') && name.len() < rest.len() {
+                links.entry(format!("{SHARED}/{name}")).or_insert(Node::Symlink(format!("{folder}{name}")));
+            }
+        }
+    }
+    links
 }
 
 fn common(a: &Path, b: &Path) -> PathBuf {
@@ -237,23 +264,45 @@ fn append_text(source: &str, text: &mut Vec<u8>) -> Text {
     }
 }
 
-/// Puts a file into the Files section, compressed if that pays.
-fn store(bytes: &[u8], encoding: Encoding, section: &mut Vec<u8>) -> File {
-    let offset = section.len() as u64;
-    let len = bytes.len() as u64;
-    let mut file = File { offset, stored_len: 0, len, encoding, executable: false, module: None };
-    if encoding == Encoding::Text {
-        return File { offset: 0, ..file };
-    }
-    match zstd::bulk::compress(bytes, ZSTD_LEVEL) {
-        Ok(compressed) if compressed.len() < bytes.len() / 8 * 7 => {
-            file.encoding = Encoding::Zstd;
-            section.extend(compressed);
+/// A file as it will be kept.
+struct Packed {
+    bytes: Vec<u8>,
+    len: u64,
+    encoding: Encoding,
+}
+
+impl Packed {
+    /// Compresses a file if that pays.
+    fn new(bytes: Vec<u8>) -> Self {
+        let len = bytes.len() as u64;
+        match zstd::bulk::compress(&bytes, ZSTD_LEVEL) {
+            Ok(compressed) if compressed.len() < bytes.len() / 8 * 7 => {
+                Self { bytes: compressed, len, encoding: Encoding::Zstd }
+            }
+            _ => Self { bytes, len, encoding: Encoding::Plain },
         }
-        _ => section.extend(bytes),
     }
-    file.stored_len = section.len() as u64 - offset;
-    file
+
+    /// Puts the file into the Files section.
+    fn store(self, section: &mut Vec<u8>) -> File {
+        let (offset, stored_len) = (section.len() as u64, self.bytes.len() as u64);
+        section.extend(self.bytes);
+        File { offset, stored_len, len: self.len, encoding: self.encoding, executable: false, module: None }
+    }
+}
+
+fn read(path: &Path) -> Result<Packed, Diagnostic> {
+    let bytes = fs::read(path).map_err(|error| {
+        Diagnostic::error(format!("cannot read \"{}\": {}", display(path), reason(&error)))
+            .help("the program reads this file, so it has to be embedded")
+    })?;
+    Ok(Packed::new(bytes))
+}
+
+/// The file of a module that is nothing but the module's text.
+fn text_file(source: &str) -> File {
+    let len = source.len() as u64;
+    File { offset: 0, stored_len: 0, len, encoding: Encoding::Text, executable: false, module: None }
 }
 
 fn is_executable(path: &Path) -> bool {
@@ -276,7 +325,7 @@ fn with_folders(files: BTreeMap<String, Node>, wanted: impl Iterator<Item = Stri
             && let Some((parent, name)) = path.rsplit_once('/')
         {
             let entries = folders.entry(parent.into()).or_default();
-            if !entries.insert(DirEntry { name: name.into(), kind }) {
+            if !entries.insert(DirEntry { name: name.into(), kind }) || parent == SHARED {
                 break;
             }
             (path, kind) = (parent, EntryKind::Directory);

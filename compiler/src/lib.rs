@@ -75,7 +75,7 @@ pub fn build(options: &BuildOptions, stub: &[u8], report: &mut dyn FnMut(&Diagno
     let defines = transform::Defines::parse(&options.define)?;
     let choices = Choices::gather(&entry.path, &options.include, &options.external, defines)?;
     let progress = &options.progress;
-    let mut graph = graph::build(&entry.path, &choices, progress)?;
+    let mut graph = graph::build(&entry, &choices, progress)?;
     graph.warnings.iter().for_each(report);
     refuse_to_overwrite(&graph, &output)?;
 

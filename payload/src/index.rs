@@ -15,6 +15,10 @@ pub const VIRTUAL_ROOT: &str = "/__kiln__";
 /// its environment.
 pub const SPAWNED: &str = "KILN_SPAWNED";
 
+/// Where every search for a package ends, and where a module on the disk finds those of the program: links, for what
+/// the disk does not have there.
+pub const SHARED: &str = "/node_modules";
+
 /// A hash map whose order depends on nothing but its contents' history: two builds archive it to the same bytes.
 pub type Map<V> = HashMap<String, V, BuildHasherDefault<DefaultHasher>>;
 

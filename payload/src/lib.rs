@@ -18,8 +18,8 @@ mod write;
 pub use image::{Damage, Image, Section, Source};
 pub use index::{
     ArchivedDirEntry, ArchivedEncoding, ArchivedEntryKind, ArchivedFile, ArchivedFormat, ArchivedIndex, ArchivedModule,
-    ArchivedNode, ArchivedText, DirEntry, Encoding, EntryKind, File, Format, Index, Map, Module, Node, SPAWNED, Text,
-    VIRTUAL_ROOT,
+    ArchivedNode, ArchivedText, DirEntry, Encoding, EntryKind, File, Format, Index, Map, Module, Node, SHARED, SPAWNED,
+    Text, VIRTUAL_ROOT,
 };
 pub use origins::{Origin, Origins, Stretch};
 pub use seal::{Seal, SealError};

@@ -205,13 +205,13 @@ pub(crate) fn spin() -> Option<i32> {
         bindings::performance::mark_loop_exit(scope);
         let unsettled = bindings::module_wrap::has_unsettled_entry(scope);
         let code = if unsettled { 13 } else { 0 };
-        aliased::cells::<i32>(scope, bootstrap::EXIT_INFO)[0].set(1);
-        emit(scope, "exit", code);
-        let code = exit_code(scope).unwrap_or(code);
-        if unsettled && code == 13 {
+        // Unless the program has said what its exit means, it learns why it ends before it hears that it does.
+        if unsettled && exit_code(scope).is_none() {
             bindings::module_wrap::report_unsettled_entry(scope);
         }
-        code
+        aliased::cells::<i32>(scope, bootstrap::EXIT_INFO)[0].set(1);
+        emit(scope, "exit", code);
+        exit_code(scope).unwrap_or(code)
     });
     (!is_stopping()).then_some(code)
 }

@@ -13,8 +13,16 @@ use crate::diagnostic::{Diagnostic, display, reason};
 pub struct Entry {
     /// The module's real path.
     pub path: PathBuf,
+    /// The path by which it is started: that of a link to it, or the same.
+    pub invoked: PathBuf,
     /// What to call the executable.
     pub name: String,
+}
+
+impl Entry {
+    fn new(path: PathBuf, name: String) -> Self {
+        Self { invoked: path.clone(), path, name }
+    }
 }
 
 /// Finds the entry that `given` names.
@@ -29,7 +37,15 @@ pub fn find(given: &Path) -> Result<Entry, Diagnostic> {
         Ok(_) => {
             let path = real(given)?;
             let name = given.file_stem().unwrap_or(given.as_os_str()).to_string_lossy().into_owned();
-            Ok(Entry { path, name })
+            // Programs call themselves after the file that was started, which may be a link in a `.bin` folder.
+            let invoked = match (given.is_symlink(), given.file_name()) {
+                (true, Some(file)) => {
+                    let folder = given.parent().filter(|folder| !folder.as_os_str().is_empty());
+                    real(folder.unwrap_or(Path::new(".")))?.join(file)
+                }
+                _ => path.clone(),
+            };
+            Ok(Entry { path, invoked, name })
         }
         Err(error) => {
             let directory = std::env::current_dir().unwrap_or_default();
@@ -39,7 +55,7 @@ pub fn find(given: &Path) -> Result<Entry, Diagnostic> {
             match found {
                 Ok(Target::File { path, .. }) => {
                     let name = given.file_stem().unwrap_or(given.as_os_str()).to_string_lossy().into_owned();
-                    Ok(Entry { path, name })
+                    Ok(Entry::new(path, name))
                 }
                 _ if error.kind() == std::io::ErrorKind::NotFound => {
                     Err(Diagnostic::error(format!("cannot find \"{shown}\""))
@@ -74,7 +90,7 @@ fn in_package(directory: &Path) -> Result<Entry, Diagnostic> {
         let path = directory.join(target);
         let name = bin.map(str::to_string).or(package_name).unwrap_or_else(folder_name);
         if path.is_file() {
-            return Ok(Entry { path: real(&path)?, name });
+            return Ok(Entry::new(real(&path)?, name));
         }
         return Err(Diagnostic::error(format!("cannot find \"{}\"", display(&path)))
             .help(format!("\"bin\" in {} names it; was the package built?", display(&manifest_path))));
@@ -88,7 +104,7 @@ fn in_package(directory: &Path) -> Result<Entry, Diagnostic> {
         [EdgeKind::Import, EdgeKind::Require].into_iter().find_map(|kind| resolver.resolve(&directory, name, kind).ok())
     });
     match by_exports.map_or_else(|| resolver.resolve(&directory, "./", EdgeKind::Require), Ok) {
-        Ok(Target::File { path, .. }) => Ok(Entry { path, name }),
+        Ok(Target::File { path, .. }) => Ok(Entry::new(path, name)),
         _ => Err(Diagnostic::error(format!("\"{}\" has no entry", display(&directory))).help(
             "a package needs \"bin\", \"exports\" or \"main\" in its package.json, or an index.js; or give a file",
         )),

@@ -11,7 +11,7 @@ use crate::scan::{PathUse, Pattern, Purpose};
 use crate::transform::Language;
 
 /// A folder with more than this is hardly what the program wants with it.
-const MOST_FILES: usize = 2000;
+const MOST_FILES: usize = 5000;
 const MOST_BYTES: u64 = 64 << 20;
 
 /// A pattern of files that the user asked for.
@@ -100,6 +100,22 @@ pub fn find(used: &PathUse, directory: &Path, package_root: Option<&Path>) -> Re
     }
 }
 
+/// All files of the package in `directory`.
+pub fn package(directory: &Path) -> Result<Vec<PathBuf>, Diagnostic> {
+    let place = Place { directory, package_root: Some(directory) };
+    below(directory, &place, |_| true)
+}
+
+/// Whether a file is an executable that lies about in a project: most likely what was built from it.
+fn is_built(path: &Path) -> bool {
+    use std::io::Read as _;
+    let is_installed = || path.components().any(|part| part.as_os_str() == "node_modules");
+    let mut magic = [0; 4];
+    let mut is_elf =
+        || fs::File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok() && &magic == b"\x7fELF";
+    !has_extension(path, &["node", "so"]) && is_elf() && !is_installed()
+}
+
 /// The wanted files in a folder, without what is installed or versioned there.
 fn below(folder: &Path, place: &Place, wanted: impl Fn(&Path) -> bool) -> Result<Vec<PathBuf>, Diagnostic> {
     let is_root = place.is_own(folder);
@@ -114,7 +130,7 @@ fn below(folder: &Path, place: &Place, wanted: impl Fn(&Path) -> bool) -> Result
     let mut files = Vec::new();
     let mut bytes = 0;
     for entry in walk.into_iter().filter_entry(enters).flatten() {
-        if !entry.file_type().is_file() || !wanted(entry.path()) {
+        if !entry.file_type().is_file() || !wanted(entry.path()) || is_built(entry.path()) {
             continue;
         }
         bytes += entry.metadata().map_or(0, |metadata| metadata.len());

@@ -6,6 +6,7 @@ mod files;
 mod links;
 pub mod package;
 mod problems;
+mod reach;
 pub mod resolve;
 #[cfg(test)]
 pub mod testing;
@@ -15,7 +16,7 @@ pub mod typescript;
 mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use kiln_payload::Format;
@@ -31,6 +32,8 @@ use resolve::{EdgeKind, Target};
 pub struct ModuleGraph {
     /// The real path of the module that runs first.
     pub entry: PathBuf,
+    /// The path by which it is started, which may be a link.
+    pub invoked: PathBuf,
     /// The modules by their real paths.
     pub modules: BTreeMap<PathBuf, Module>,
     /// The real paths of other files to embed, each package.json among them.
@@ -41,6 +44,8 @@ pub struct ModuleGraph {
     pub links: BTreeMap<PathBuf, PathBuf>,
     /// Paths by which a module in TypeScript is loaded though nothing lies there, with the module's: no listing has them.
     pub aliases: BTreeMap<PathBuf, PathBuf>,
+    /// Whether it loads what only the running program knows.
+    pub loads_unknown: bool,
     /// What the user should know.
     pub warnings: Vec<Diagnostic>,
 }
@@ -64,8 +69,8 @@ pub struct Module {
     pub edges: BTreeMap<(EdgeKind, String), Target>,
 }
 
-/// Builds the graph of the program that starts at `entry`, a real path.
-pub fn build(entry: &Path, choices: &Choices, progress: &Progress) -> Result<ModuleGraph, Diagnostics> {
+/// Builds the graph of the program that starts at `entry`.
+pub fn build(entry: &entry::Entry, choices: &Choices, progress: &Progress) -> Result<ModuleGraph, Diagnostics> {
     let walk = walk::walk(entry, choices, progress)?;
     problems::judge(walk)
 }

@@ -1,6 +1,6 @@
 //! The package that a file belongs to.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,6 +14,10 @@ pub struct Package {
     pub directory: PathBuf,
     /// Its `type`, where that is one that Node knows.
     pub module_type: Option<ModuleType>,
+    /// Whether it has a name: one without only says something of the files in a folder.
+    pub is_named: bool,
+    /// The packages that it says it uses, and whether each may be missing.
+    pub dependencies: BTreeMap<String, bool>,
 }
 
 /// What `"type"` says of .js files.
@@ -32,6 +36,19 @@ pub struct Packages {
 }
 
 impl Packages {
+    /// The package that a file came with: the nearest with a name, else the nearest.
+    pub fn owner(&self, file: &Path) -> Option<Arc<Package>> {
+        let nearest = self.of(file)?;
+        let mut package = nearest.clone();
+        while !package.is_named {
+            match self.of(&package.directory) {
+                Some(outer) => package = outer,
+                None => return Some(nearest),
+            }
+        }
+        Some(package)
+    }
+
     /// The nearest package.json at or above a file's folder. As in Node, the search ends at `node_modules`.
     pub fn of(&self, file: &Path) -> Option<Arc<Package>> {
         let directory = file.parent()?;
@@ -68,5 +85,16 @@ fn read(directory: &Path) -> Option<Package> {
         Some("commonjs") => Some(ModuleType::CommonJs),
         _ => None,
     };
-    Some(Package { directory: directory.to_path_buf(), module_type })
+    let mut dependencies = BTreeMap::new();
+    for (list, optional) in [
+        ("dependencies", false),
+        ("optionalDependencies", true),
+        ("peerDependencies", true),
+        ("peerDependenciesMeta", true),
+    ] {
+        let names = manifest[list].as_object().into_iter().flat_map(|list| list.keys());
+        dependencies.extend(names.map(|name| (name.clone(), optional)));
+    }
+    let is_named = manifest["name"].is_string();
+    Some(Package { directory: directory.to_path_buf(), module_type, is_named, dependencies })
 }

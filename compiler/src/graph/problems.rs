@@ -4,6 +4,7 @@
 //! the build. Whatever is loaded on the way, Node only misses when it gets there: a warning.
 
 use std::collections::{BTreeMap, HashSet};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::resolve::Target;
@@ -14,7 +15,7 @@ use crate::scan::ReferenceKind;
 
 /// Turns what was found into the graph, or into the errors that stand in its way.
 pub fn judge(walk: Walk) -> Result<ModuleGraph, Diagnostics> {
-    let Walk { entry, modules, files, folders, links, aliases, mut warnings } = walk;
+    let Walk { entry, invoked, modules, files, folders, links, aliases, mut warnings } = walk;
     let certain = reached(&entry, &modules, |kind| kind == ReferenceKind::Import);
     let possible = reached(&entry, &modules, |_| true);
 
@@ -36,14 +37,44 @@ pub fn judge(walk: Walk) -> Result<ModuleGraph, Diagnostics> {
     if !errors.is_empty() {
         return Err(Diagnostics(errors));
     }
+    warnings.extend(unknown(&modules, &possible));
 
+    let loads_unknown = modules.values().any(|visited| !visited.unsure.is_empty());
     let modules = modules
         .into_iter()
         // What could not even be read is not there at run time either.
         .filter(|(_, visited)| !matches!(visited.failure, Some(Failure::Unreadable(_))))
         .map(|(path, visited)| (path, into_module(visited)))
         .collect();
-    Ok(ModuleGraph { entry, modules, files, folders, links, aliases, warnings })
+    Ok(ModuleGraph { entry, invoked, modules, files, folders, links, aliases, loads_unknown, warnings })
+}
+
+/// How many places a warning names.
+const MOST_PLACES: usize = 5;
+
+/// One warning for all loads of what only the running program knows: it names the user's own, and the first of others.
+fn unknown(modules: &BTreeMap<PathBuf, Visited>, possible: &HashSet<&Path>) -> Option<Diagnostic> {
+    let is_installed = |path: &Path| path.components().any(|part| part.as_os_str() == "node_modules");
+    let mut places: Vec<_> = modules
+        .iter()
+        .filter(|(path, _)| possible.contains(path.as_path()) && !is_installed(path))
+        .flat_map(|(path, visited)| visited.unsure.iter().map(move |span| (path, visited, visited.place(span.clone()))))
+        .collect();
+    let count = places.len();
+    places.truncate(MOST_PLACES);
+    let (path, visited, span) = places.first()?.clone();
+    let line = |visited: &Visited, span: &Range<usize>| {
+        1 + visited.original().as_bytes()[..span.start].iter().filter(|&&byte| byte == b'\n').count()
+    };
+    let others: Vec<_> =
+        places[1..].iter().map(|(path, visited, span)| format!("{}:{}", display(path), line(visited, span))).collect();
+    let mut help = "--include embeds files that it may load".to_owned();
+    if !others.is_empty() {
+        let more = if count > MOST_PLACES { format!(" and {} more", count - MOST_PLACES) } else { String::new() };
+        help += &format!("; so does the program at {}{more}", others.join(", "));
+    }
+    let warning = Diagnostic::warning("what is loaded here is only known when the program runs");
+    Some(warning.at(path, visited.original(), span).help(help))
 }
 
 /// The modules that the entry reaches over references of certain kinds.

@@ -1,5 +1,7 @@
 //! Graphs of small projects.
 
+use std::path::PathBuf;
+
 use super::testing::project;
 use super::*;
 use crate::diagnostic::Severity;
@@ -16,7 +18,7 @@ fn shape(files: &[(&str, &str)]) -> Shape {
     let project = project(files);
     let root = project.path().canonicalize().unwrap();
     let relative = |path: &PathBuf| path.strip_prefix(&root).unwrap().to_str().unwrap().to_string();
-    match build(&root.join(files[0].0), &Choices::default(), &Progress::default()) {
+    match build(&entry::find(&root.join(files[0].0)).unwrap(), &Choices::default(), &Progress::default()) {
         Ok(graph) => Shape {
             modules: graph.modules.keys().map(relative).collect(),
             files: graph.files.iter().map(relative).collect(),
@@ -65,9 +67,8 @@ fn formats() {
         ("c/package.json", r#"{"type":"commonjs"}"#),
         ("c/c.js", ""),
     ]);
-    let graph =
-        build(&project.path().canonicalize().unwrap().join("app.mjs"), &Choices::default(), &Progress::default())
-            .unwrap();
+    let root = project.path().canonicalize().unwrap();
+    let graph = build(&entry::find(&root.join("app.mjs")).unwrap(), &Choices::default(), &Progress::default()).unwrap();
     let formats: Vec<_> = graph.modules.values().map(|module| module.format).collect();
     use Format::{CommonJs as C, Module as M};
     // a.js, app.mjs, b/b.js, c/c.js, d.js, e.cjs
@@ -106,9 +107,7 @@ fn files_beside_the_module() {
             fs.readdir(path.join(__dirname, '../cows'), f);
             fs.readFileSync(`${__dirname}/locales/${name}.json`);
             require('./plugins/' + name);
-            fs.readFileSync(__dirname + '/one.txt');
-            path.join(__dirname, '..');
-            path.join(__dirname, '../..', x);",
+            fs.readFileSync(__dirname + '/one.txt');",
         ),
         ("package.json", "{}"),
         ("other.txt", ""),
@@ -136,7 +135,9 @@ fn scripts_that_are_named_are_modules() {
         (
             "app.mjs",
             "import { fork } from 'child_process'; import path from 'path';
+            run(path.join(import.meta.dirname, 'stub'));
             const formatter = path.join(import.meta.dirname, 'formatters', `${name}.js`);
+            use(formatter);
             fork(path.join(import.meta.dirname, 'child.js'));
             const hidden = new Function('specifier', 'return import(specifier)');
             hidden('./hidden.mjs');",
@@ -146,8 +147,9 @@ fn scripts_that_are_named_are_modules() {
         ("shared.js", ""),
         ("child.js", ""),
         ("hidden.mjs", ""),
+        ("stub.js", ""),
     ]);
-    assert_eq!(found.modules, ["app.mjs", "child.js", "formatters/a.js", "hidden.mjs", "shared.js"]);
+    assert_eq!(found.modules, ["app.mjs", "child.js", "formatters/a.js", "hidden.mjs", "shared.js", "stub.js"]);
     assert_eq!(found.files, [""; 0]);
 }
 
@@ -158,11 +160,52 @@ fn a_whole_package_only_if_it_is_meant() {
         let all: Vec<_> = [("app.js", app)].into_iter().chain(files).collect();
         shape(&all).files
     };
-    assert_eq!(with("f(__dirname)"), ["package.json"]);
+    assert_eq!(with("f(__dirname + '/data/x')"), ["data/x", "package.json"]);
+    assert_eq!(with("require('fs').existsSync(__dirname)"), ["package.json"]);
+    assert_eq!(with("f(__dirname)"), ["data/x", "package.json"]);
     assert_eq!(with("fs.readdirSync(__dirname)"), ["data/x", "package.json"]);
     assert_eq!(with("fs.readFileSync(__dirname + '/' + name)"), ["data/x", "package.json"]);
     // Without a package, only what lies right beside.
     assert_eq!(shape(&[("app.js", "fs.readdirSync(__dirname)"), ("x", ""), ("d/y", "")]).files, ["x"]);
+}
+
+#[test]
+fn what_a_package_may_load() {
+    let found = shape(&[
+        ("app.js", "require('dep'); require('other')"),
+        ("node_modules/dep/package.json", r#"{"name":"dep","dependencies":{"a":"1"},"peerDependencies":{"b":"1"}}"#),
+        (
+            "node_modules/dep/index.js",
+            "require('./names').forEach((name) => load(name)); const load = require('./load')",
+        ),
+        ("node_modules/dep/load.js", "module.exports = (name) => require(name)"),
+        ("node_modules/dep/names.js", "module.exports = ['a/sub', 'b', 'c']"),
+        ("node_modules/other/late.js", "require('c')"),
+        ("node_modules/a/sub.js", ""),
+        ("node_modules/a/other.js", ""),
+        ("node_modules/b/package.json", r#"{"name":"b","bin":"cli.js"}"#),
+        ("node_modules/b/index.js", ""),
+        ("node_modules/b/cli.js", "require('c')"),
+        ("node_modules/c/index.js", ""),
+        ("node_modules/other/package.json", r#"{"name":"other","dependencies":{"d":"1"}}"#),
+        ("node_modules/other/index.js", "'d'; help('./late', './none')"),
+        ("node_modules/d/index.js", ""),
+    ]);
+    let modules = ["app.js", "node_modules/dep/index.js", "node_modules/dep/load.js", "node_modules/dep/names.js"];
+    assert_eq!(found.modules[..4], modules);
+    assert_eq!(found.modules[4..], ["node_modules/other/index.js"]);
+    // Guesses are there, but cost nothing at start.
+    let files = [
+        "node_modules/a/sub.js",
+        "node_modules/b/cli.js",
+        "node_modules/b/index.js",
+        "node_modules/b/package.json",
+        "node_modules/c/index.js",
+        "node_modules/dep/package.json",
+        "node_modules/other/late.js",
+        "node_modules/other/package.json",
+    ];
+    assert_eq!(found.files, files);
 }
 
 #[test]
@@ -172,7 +215,7 @@ fn links_lead_to_real_paths() {
     let root = project.path().canonicalize().unwrap();
     std::fs::create_dir(root.join("node_modules")).unwrap();
     std::os::unix::fs::symlink("../store/dep", root.join("node_modules/dep")).unwrap();
-    let graph = build(&root.join("app.js"), &Choices::default(), &Progress::default()).unwrap();
+    let graph = build(&entry::find(&root.join("app.js")).unwrap(), &Choices::default(), &Progress::default()).unwrap();
     assert!(graph.modules.contains_key(&root.join("store/dep/a.js")));
 }
 
@@ -206,7 +249,7 @@ fn guesses_what_is_loaded() {
         "sub/e.js",
     ];
     assert_eq!(found.modules, modules);
-    assert_eq!(found.problems, [""; 0]);
+    assert_eq!(found.problems, ["what is loaded here is only known when the program runs"]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Reading the program's modules, in parallel: each is read, parsed and resolved once, and asks for the next.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::io;
 use std::ops::Range;
@@ -12,13 +12,15 @@ use kiln_payload::Format;
 use rayon::Scope;
 
 use super::choices::Choices;
+use super::entry::Entry;
 use super::files;
 use super::links::Links;
 use super::package::{ModuleType, Packages};
+use super::reach::{Around, Habits};
 use super::resolve::{EdgeKind, Resolver, Target, Unresolved};
 use crate::diagnostic::Diagnostic;
 use crate::progress::Progress;
-use crate::scan::{self, Declared, Pattern, Purpose, Reference, ReferenceKind, Scan, SyntaxError};
+use crate::scan::{self, Declared, Reference, ReferenceKind, Scan, SyntaxError};
 use crate::transform::{self, Language, SourceMap, origin};
 
 /// Parsers recurse as deep as the source is nested, and generated sources are nested deeply. This is address space,
@@ -28,6 +30,7 @@ const STACK: usize = 256 << 20;
 /// All that was found.
 pub struct Walk {
     pub entry: PathBuf,
+    pub invoked: PathBuf,
     pub modules: BTreeMap<PathBuf, Visited>,
     pub files: BTreeSet<PathBuf>,
     pub folders: BTreeSet<PathBuf>,
@@ -48,6 +51,10 @@ pub struct Visited {
     /// Whether Node takes the file for TypeScript.
     pub is_typescript: bool,
     pub references: Vec<(Reference, Result<Target, Unresolved>)>,
+    /// The other scripts that it certainly wants.
+    pub wants: Vec<PathBuf>,
+    /// Where it loads what can't be known.
+    pub unsure: Vec<Range<usize>>,
     pub failure: Option<Failure>,
 }
 
@@ -58,14 +65,16 @@ pub enum Failure {
 }
 
 /// Walks the graph from the entry and from the files that the user asked for.
-pub fn walk(entry: &Path, choices: &Choices, progress: &Progress) -> Result<Walk, Diagnostic> {
-    let walker = Walker::new(choices, progress);
+pub fn walk(entry: &Entry, choices: &Choices, progress: &Progress) -> Result<Walk, Diagnostic> {
+    let walker = Walker::new(&entry.path, choices, progress);
+    let firm: Vec<PathBuf> = [&entry.path].into_iter().chain(&choices.included).cloned().collect();
     let pool = rayon::ThreadPoolBuilder::new()
         .stack_size(STACK)
         .build()
         .map_err(|error| Diagnostic::error(format!("cannot start threads: {error}")))?;
     pool.scope(|scope| {
-        walker.module(scope, entry.to_path_buf());
+        walker.module(scope, entry.path.clone());
+        walker.links.follow(&entry.invoked);
         for path in &choices.included {
             walker.file(scope, path.clone());
         }
@@ -73,40 +82,66 @@ pub fn walk(entry: &Path, choices: &Choices, progress: &Progress) -> Result<Walk
     let Found { modules, mut files, folders, aliases, mut warnings, .. } =
         walker.found.into_inner().unwrap_or_else(PoisonError::into_inner);
     warnings.sort_by(|a, b| a.message.cmp(&b.message));
-    files.retain(|path| !modules.contains_key(path));
-    Ok(Walk {
-        entry: entry.to_path_buf(),
-        modules,
-        files,
-        folders,
-        links: walker.links.into_found(),
-        aliases,
-        warnings,
-    })
+    let modules = split(modules, firm, &mut files);
+    let (entry, invoked, links) = (entry.path.clone(), entry.invoked.clone(), walker.links.into_found());
+    Ok(Walk { entry, invoked, modules, files, folders, links, aliases, warnings })
 }
 
-struct Walker<'c> {
-    choices: &'c Choices,
+/// Keeps the modules that the program certainly wants, starting with those at `open`. Others stay files: they are
+/// compiled if they are ever loaded.
+fn split(
+    mut modules: BTreeMap<PathBuf, Visited>,
+    mut open: Vec<PathBuf>,
+    files: &mut BTreeSet<PathBuf>,
+) -> BTreeMap<PathBuf, Visited> {
+    let mut firm = BTreeMap::new();
+    while let Some(path) = open.pop() {
+        let Some(visited) = modules.remove(&path) else { continue };
+        open.extend(visited.wants.iter().cloned());
+        open.extend(visited.references.iter().filter_map(|(_, target)| match target {
+            Ok(Target::File { path, .. }) => Some(path.clone()),
+            _ => None,
+        }));
+        firm.insert(path, visited);
+    }
+    // What was compiled by us is nowhere else.
+    let (compiled, modules): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        modules.into_iter().partition(|(_, visited)| visited.written.is_some());
+    firm.extend(compiled);
+    let is_there = |visited: &Visited| !matches!(visited.failure, Some(Failure::Unreadable(_)));
+    files.extend(modules.into_iter().filter(|(_, visited)| is_there(visited)).map(|(path, _)| path));
+    files.retain(|path| !firm.contains_key(path));
+    firm
+}
+
+pub struct Walker<'c> {
+    pub entry: &'c Path,
+    pub choices: &'c Choices,
     progress: &'c Progress,
-    resolver: Resolver,
-    packages: Packages,
-    links: Links,
+    pub resolver: Resolver,
+    pub packages: Packages,
+    pub links: Links,
     found: Mutex<Found>,
 }
 
 #[derive(Default)]
-struct Found {
+pub struct Found {
     claimed: HashSet<PathBuf>,
     modules: BTreeMap<PathBuf, Visited>,
-    files: BTreeSet<PathBuf>,
-    folders: BTreeSet<PathBuf>,
-    aliases: BTreeMap<PathBuf, PathBuf>,
-    warnings: Vec<Diagnostic>,
+    pub files: BTreeSet<PathBuf>,
+    pub folders: BTreeSet<PathBuf>,
+    pub aliases: BTreeMap<PathBuf, PathBuf>,
+    pub warnings: Vec<Diagnostic>,
+    /// What each package does as a whole, by its folder.
+    pub packages: HashMap<PathBuf, Habits>,
+    /// The packages that are embedded as a whole.
+    pub whole: HashSet<PathBuf>,
 }
 
 impl<'c> Walker<'c> {
-    fn new(choices: &'c Choices, progress: &'c Progress) -> Self {
+    fn new(entry: &'c Path, choices: &'c Choices, progress: &'c Progress) -> Self {
         Self {
+            entry,
             choices,
             progress,
             resolver: Resolver::default(),
@@ -116,12 +151,12 @@ impl<'c> Walker<'c> {
         }
     }
 
-    fn found(&self) -> MutexGuard<'_, Found> {
+    pub fn found(&self) -> MutexGuard<'_, Found> {
         self.found.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Visits a module, unless somebody already does.
-    fn module<'s>(&'s self, scope: &Scope<'s>, path: PathBuf) {
+    pub fn module<'s>(&'s self, scope: &Scope<'s>, path: PathBuf) {
         if self.found().claimed.insert(path.clone()) {
             scope.spawn(move |scope| {
                 let visited = self.visit(scope, &path);
@@ -132,7 +167,7 @@ impl<'c> Walker<'c> {
     }
 
     /// Resolves a specifier, and has the program find what Node looks at on the way.
-    fn resolve(&self, directory: &Path, specifier: &str, kind: EdgeKind) -> Result<Target, Unresolved> {
+    pub fn resolve(&self, directory: &Path, specifier: &str, kind: EdgeKind) -> Result<Target, Unresolved> {
         if self.choices.is_external(specifier) {
             return Ok(Target::Elsewhere);
         }
@@ -160,7 +195,7 @@ impl<'c> Walker<'c> {
     }
 
     /// The real path of what is there, with the links on the way to it.
-    fn real(&self, path: &Path) -> Option<PathBuf> {
+    pub fn real(&self, path: &Path) -> Option<PathBuf> {
         let real = path.canonicalize().ok()?;
         if real != path {
             self.links.follow(path);
@@ -169,7 +204,7 @@ impl<'c> Walker<'c> {
     }
 
     /// Embeds a file, as a module too if its name says that it is one.
-    fn file<'s>(&'s self, scope: &Scope<'s>, path: PathBuf) {
+    pub fn file<'s>(&'s self, scope: &Scope<'s>, path: PathBuf) {
         if is_script(&path) {
             self.module(scope, path);
         } else {
@@ -199,12 +234,12 @@ impl<'c> Walker<'c> {
             }
             _ => Declared::CommonJs,
         };
+        let around = Around { walker: self, path };
         // A fault of the parser is no fault of the program: V8 may well read what the parser cannot.
         let scanned = |source: &str, declared: Declared| {
-            catch_unwind(AssertUnwindSafe(|| scan::scan(source, path, declared)))
+            catch_unwind(AssertUnwindSafe(|| scan::scan(source, path, declared, &around)))
                 .unwrap_or_else(|_| (guess(declared), Ok(Scan::default())))
         };
-        let directory = path.parent().unwrap_or(path);
         let mut visited = match Language::of(path) {
             None => Visited::new(guess(declared), bytes, source),
             Some(language) => match self.transform(path, &source, language, declared) {
@@ -237,67 +272,7 @@ impl<'c> Walker<'c> {
                 return visited;
             }
         };
-        for reference in scan.references {
-            let resolution = self.resolve(directory, &reference.specifier, reference.kind.edge());
-            if let Ok(Target::File { path, .. }) = &resolution {
-                self.follow(scope, path.clone(), reference.kind.edge());
-            }
-            visited.references.push((reference, resolution));
-        }
-        for guess in scan.guesses {
-            let from = guess.from.as_deref().map_or(directory, Path::new);
-            let resolution = self.resolver.resolve(from, &guess.specifier, EdgeKind::Require);
-            if let Ok(Target::File { path, .. }) = resolution {
-                if let Some(path) = self.resolver.by_links(from, &guess.specifier, EdgeKind::Require, &path) {
-                    self.links.follow(&path);
-                }
-                match guess.from {
-                    Some(_) => self.follow(scope, path, EdgeKind::Require),
-                    None => self.file(scope, path),
-                }
-            }
-        }
-        let package_root = package.as_ref().map(|package| package.directory.as_path());
-        for used in scan.paths {
-            let load = match used.purpose {
-                Purpose::Require => Some(EdgeKind::Require),
-                Purpose::Import => Some(EdgeKind::Import),
-                _ => None,
-            };
-            if let (Some(kind), Pattern { prefix, tail: None, .. }) = (load, &used.pattern) {
-                if let Ok(Target::File { path, .. }) = self.resolve(directory, prefix, kind) {
-                    self.follow(scope, path, kind);
-                }
-                continue;
-            }
-            match files::find(&used, directory, package_root) {
-                Ok(paths) => {
-                    // A script that is named, even with a part left open, is there to be run: by a worker, a child
-                    // process, or an import of a path that was put together elsewhere.
-                    let named = match &used.pattern.tail {
-                        None => paths.len() == 1,
-                        Some(tail) => is_script(Path::new(&format!("name{tail}"))),
-                    };
-                    for path in paths.iter().filter_map(|path| self.real(path)) {
-                        if let (Some(_), Some(tail), true) = (load, &used.pattern.tail, visited.is_typescript) {
-                            let aliases = files::alias(&path, tail);
-                            self.found().aliases.extend(aliases.into_iter().map(|alias| (alias, path.clone())));
-                        }
-                        match load {
-                            Some(kind) => self.follow(scope, path, kind),
-                            _ if named => self.file(scope, path),
-                            _ => {
-                                self.found().files.insert(path);
-                            }
-                        }
-                    }
-                }
-                Err(problem) => {
-                    let warning = problem.at(path, visited.original(), visited.place(used.span));
-                    self.found().warnings.push(warning);
-                }
-            }
-        }
+        self.reach(scope, path, &mut visited, scan);
         visited
     }
 
@@ -327,7 +302,7 @@ impl<'c> Walker<'c> {
     }
 
     /// Goes on to what an edge leads to: a module, unless the loader has no use for such a file.
-    fn follow<'s>(&'s self, scope: &Scope<'s>, path: PathBuf, kind: EdgeKind) {
+    pub fn follow<'s>(&'s self, scope: &Scope<'s>, path: PathBuf, kind: EdgeKind) {
         let extension = path.extension().and_then(|extension| extension.to_str());
         let is_module = match extension {
             Some("node" | "wasm") => false,
@@ -346,16 +321,9 @@ impl<'c> Walker<'c> {
 
 impl Visited {
     fn new(format: Format, bytes: Vec<u8>, source: Arc<str>) -> Self {
-        Self {
-            format,
-            bytes,
-            source,
-            written: None,
-            map: None,
-            is_typescript: false,
-            references: Vec::new(),
-            failure: None,
-        }
+        let (references, wants, unsure) = (Vec::new(), Vec::new(), Vec::new());
+        let (written, map, is_typescript, failure) = (None, None, false, None);
+        Self { format, bytes, source, written, map, is_typescript, references, wants, unsure, failure }
     }
 
     /// What is in the file.
@@ -386,7 +354,7 @@ impl ReferenceKind {
     }
 }
 
-fn is_script(path: &Path) -> bool {
+pub fn is_script(path: &Path) -> bool {
     files::has_extension(path, &["js", "mjs", "cjs"]) || Language::of(path).is_some()
 }
 

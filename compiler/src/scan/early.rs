@@ -275,7 +275,7 @@ mod tests {
     use crate::scan::{Declared, scan};
 
     fn check(source: &str, declared: Declared) -> Option<String> {
-        scan(source, Path::new("/a.js"), declared).1.err().map(|error| error.message)
+        scan(source, Path::new("/a.js"), declared, &crate::scan::tests::Around).1.err().map(|error| error.message)
     }
 
     #[test]

@@ -1,18 +1,21 @@
 //! Reading one module: what kind it is, what it asks for, and which files it will want.
 //!
-//! Nothing here touches the disk or knows of other modules.
+//! Nothing here touches the disk or knows of other modules; what is around a module is asked of its [`Surroundings`].
 
+mod bind;
 mod early;
 mod parse;
+mod pattern;
 mod value;
 mod visit;
 
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use kiln_payload::Format;
 
-pub use value::Pattern;
+pub use pattern::Pattern;
+pub use visit::package_name;
 
 /// What a module's source says.
 #[derive(Debug, Clone, Default)]
@@ -21,8 +24,22 @@ pub struct Scan {
     pub references: Vec<Reference>,
     /// The paths that it makes from its own place.
     pub paths: Vec<PathUse>,
-    /// What it may ask for: a guess, made where it loads what can't be known.
+    /// What it may ask for: a guess, for packages that load what can't be known.
     pub guesses: Vec<Guess>,
+    /// Where it loads what can't be known.
+    pub unsure: Vec<Range<usize>>,
+    /// Where its own place goes out of sight: to a function of another module, into an object.
+    pub escape: Option<Range<usize>>,
+}
+
+/// What is around a module.
+pub trait Surroundings {
+    /// The file that a specifier in the module leads to.
+    fn resolve(&self, specifier: &str, kind: ReferenceKind) -> Option<PathBuf>;
+    /// Whether the module's package says that it uses the package of that name.
+    fn declares(&self, package: &str) -> bool;
+    /// The packages that the module's package says it uses whose names begin so.
+    fn declared_with(&self, prefix: &str) -> Vec<String>;
 }
 
 /// A specifier that a module may ask for.
@@ -80,6 +97,8 @@ pub enum Purpose {
     Unknown,
     /// It is the argument of a function that lists a folder.
     List,
+    /// It is the argument of another function on files.
+    Read,
     /// It is the argument of `require` or `require.resolve`.
     Require,
     /// It is the argument of `import()`.
@@ -107,11 +126,16 @@ pub struct SyntaxError {
 }
 
 /// Reads a module's source. The format is known even if there is a syntax error.
-pub fn scan(source: &str, path: &Path, declared: Declared) -> (Format, Result<Scan, SyntaxError>) {
+pub fn scan(
+    source: &str,
+    path: &Path,
+    declared: Declared,
+    surroundings: &dyn Surroundings,
+) -> (Format, Result<Scan, SyntaxError>) {
     let (format, program) = parse::parse(source, declared);
     let scan = program.and_then(|program| {
         early::check(&program, format)?;
-        Ok(visit::visit(program, format, path))
+        Ok(visit::visit(program, format, path, surroundings))
     });
     (format, scan)
 }

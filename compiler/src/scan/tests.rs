@@ -1,7 +1,24 @@
 use super::*;
 
+/// Around a module there is the package `dep`.
+pub struct Around;
+
+impl Surroundings for Around {
+    fn resolve(&self, specifier: &str, _: ReferenceKind) -> Option<PathBuf> {
+        specifier.strip_prefix("dep/").map(|rest| Path::new("/p/node_modules/dep").join(rest))
+    }
+
+    fn declares(&self, package: &str) -> bool {
+        package == "dep"
+    }
+
+    fn declared_with(&self, prefix: &str) -> Vec<String> {
+        ["dep"].iter().filter(|name| name.starts_with(prefix)).map(|name| name.to_string()).collect()
+    }
+}
+
 fn scanned(source: &str) -> (Format, Scan) {
-    let (format, scan) = scan(source, Path::new("/p/lib/a.js"), Declared::Neither);
+    let (format, scan) = scan(source, Path::new("/p/lib/a.js"), Declared::Neither, &Around);
     (format, scan.unwrap_or_else(|error| panic!("{}: {source}", error.message)))
 }
 
@@ -153,7 +170,7 @@ fn a_syntax_error_says_where() {
         ("let c = ;", Declared::Module, Format::Module, 8),
         ("import 'a'", Declared::CommonJs, Format::CommonJs, 0),
     ] {
-        let (found, result) = scan(source, Path::new("/a.js"), declared);
+        let (found, result) = scan(source, Path::new("/a.js"), declared, &Around);
         let error = result.unwrap_err();
         assert_eq!((found, error.span.start), (format, at), "{source}: {}", error.message);
         assert!(error.message.starts_with("syntax error: "), "{}", error.message);
@@ -174,8 +191,17 @@ fn finds_paths() {
         ("path.join(__dirname, 'x', y, '..', 'z')", "/p/lib/x/*"),
         ("path.join(__dirname, 'x', y + '.cow')", "/p/lib/x/*.cow"),
         ("path.join(y, __dirname)", "/p/lib"),
-        ("const root = path.join(__dirname, '..'); path.join(root, 'cows')", "/p /p/cows"),
-        ("let root = __dirname; root = 1; path.join(root, 'cows')", "/p/lib"),
+        ("const root = path.join(__dirname, '..'); path.join(root, 'cows')", "/p/cows"),
+        ("let root = __dirname; root = 1; path.join(root, 'cows')", "/p/lib/cows"),
+        ("const a = x ? __dirname : y; path.join(a, 'z')", "/p/lib/z"),
+        ("const a = path.join(__dirname, x ? 'b' : 'c')", ""),
+        ("f(x ? __dirname + '/a/b.txt' : __dirname + '/ab/c.txt')", "/p/lib/a*.txt"),
+        ("const a = opts.dir || __dirname + '/views'; use(a)", "/p/lib/views"),
+        ("let a; if (x) a = __dirname + '/views'; use({ a })", "/p/lib/views"),
+        ("__filename === x; typeof __dirname; __dirname.includes('y')", ""),
+        ("path.join(path.dirname(require.resolve('dep/main.js')), 'x')", "/p/node_modules/dep/x"),
+        ("f(`file://${__dirname}/x`)", "/p/lib/x"),
+        ("eval('require')(__dirname + '/x')", "/p/lib/x"),
         ("path.dirname(__filename)", "/p/lib"),
         ("path.join(path.dirname(module.filename), 'x')", "/p/lib/x"),
         ("(0, path.join)(__dirname, 'x')", "/p/lib/x"),
@@ -189,6 +215,7 @@ fn finds_paths() {
         ("require(`../${name}.js`)", "/p/*.js"),
         ("require(path.join(__dirname, 'x'))", "/p/lib/x"),
         ("require(name + '/x')", ""),
+        ("path.relative(x, require.resolve('./y', { paths: [path.join(__dirname, 'z')] }))", "/p/lib/z"),
     ] {
         assert_eq!(paths(&format!("{path}{source}")).join(" "), expected, "{source}");
     }
@@ -200,7 +227,10 @@ fn finds_paths() {
         ("new URL('https://a.b', import.meta.url)", "/p/lib/a.js"),
         ("fileURLToPath(new URL('.', import.meta.url))", "/p/lib"),
         ("path.join(import.meta.dirname, 'x')", "/p/lib/x"),
-        ("const d = path.dirname(fileURLToPath(import.meta.url)); path.join(d, 'x')", "/p/lib /p/lib/x"),
+        ("const d = path.dirname(fileURLToPath(import.meta.url)); path.join(d, 'x')", "/p/lib/x"),
+        ("export const d = path.join(import.meta.dirname, 'x')", "/p/lib/x"),
+        ("const d = path.join(import.meta.dirname, 'x'); export { d }", "/p/lib/x"),
+        ("path.dirname(fileURLToPath(import.meta.resolve('dep/a.js'))) + '/x'", "/p/node_modules/dep/x"),
     ] {
         assert_eq!(paths(&format!("{url}{source}")).join(" "), expected, "{source}");
     }
@@ -216,6 +246,46 @@ fn knows_what_paths_are_for() {
         ("require.resolve(__dirname + '/x')", Purpose::Require),
     ] {
         assert_eq!(scanned(source).1.paths[0].purpose, purpose, "{source}");
+    }
+}
+
+#[test]
+fn knows_when_a_place_goes_out_of_sight() {
+    let path = "const path = require('path'); const fs = require('fs');";
+    for (source, escapes) in [
+        ("f(__dirname)", true),
+        ("exports.root = path.join(__dirname, '..')", true),
+        ("module.exports = { __dirname }", true),
+        ("function f() { return __filename }", true),
+        ("f(path.join(__dirname, name))", true),
+        ("fs.readFileSync(path.join(__dirname, name))", true),
+        ("const root = path.dirname(__dirname); f(root)", true),
+        ("const root = __dirname; fs.existsSync(root)", false),
+        ("fs.readFileSync(path.join(__dirname, 'a', name))", false),
+        ("if (require.main === module || process.argv[1] === __filename) main()", false),
+        ("f(path.basename(__filename), path.relative(x, __dirname))", false),
+        ("f(path.join(__dirname, 'views'))", false),
+        ("require('module').createRequire(__filename)('./x')", false),
+        ("require(path.join(__dirname, name))", false),
+    ] {
+        assert_eq!(scanned(&format!("{path}{source}")).1.escape.is_some(), escapes, "{source}");
+    }
+}
+
+#[test]
+fn follows_what_functions_are_given() {
+    for (source, specifiers, unsure) in [
+        ("function load(name) { return require(name) } load('a'); load('b')", "a b", false),
+        ("const load = async (name) => { return await import(name) }; load('a')", "a", false),
+        ("const outer = (name) => load(name); function load(name) { return require(name) } outer('a')", "a", false),
+        ("function load(name) { return require(name) } load('a'); exports.load = load", "a", true),
+        ("export function load(name) { return import(name) } load('a')", "a", true),
+        ("function load(name) { return require(name) } load('a'); load(b)", "a", true),
+        ("require(a)", "", true),
+    ] {
+        let scan = scanned(source).1;
+        let found: Vec<_> = scan.references.iter().map(|reference| reference.specifier.as_str()).collect();
+        assert_eq!((found.join(" ").as_str(), !scan.unsure.is_empty()), (specifiers, unsure), "{source}");
     }
 }
 
@@ -257,7 +327,7 @@ fn sloppy_mode() {
         "await: 1; yield: 2",
         "x\n--> y",
     ] {
-        let (_, result) = scan(source, Path::new("/a.js"), Declared::CommonJs);
+        let (_, result) = scan(source, Path::new("/a.js"), Declared::CommonJs, &Around);
         result.unwrap_or_else(|error| panic!("{}: {source}", error.message));
     }
 }

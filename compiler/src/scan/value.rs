@@ -2,95 +2,18 @@
 //! functions that make them.
 
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use kiln_payload::Format;
 use percent_encoding::percent_decode_str;
 use swc_common::SyntaxContext;
 use swc_ecma_ast::{
-    ArrowExpr, ArrowFunctionBody, AssignExpr, AssignOp, AssignTarget, BinaryOp, CallExpr, Callee, Expr, ExprOrSpread,
-    ForHead, ForOfStmt, Id, Ident, ImportDecl, ImportSpecifier, Lit, MemberExpr, MemberProp, MetaPropKind,
-    ModuleExportName, NewExpr, ObjectPatProp, Pat, PropName, SimpleAssignTarget, Tpl, UpdateExpr, VarDeclarator,
+    ArrowExpr, ArrowFunctionBody, BinaryOp, CallExpr, Callee, Expr, ExprOrSpread, Id, Ident, Lit, MemberExpr,
+    MemberProp, MetaPropKind, NewExpr, Pat, Tpl,
 };
-use swc_ecma_visit::{Visit, VisitWith};
 
-/// A string of which the beginning, and perhaps the end, is known.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Pattern {
-    /// How it begins.
-    pub prefix: String,
-    /// How it ends, after a middle that is not known. `None` if the prefix is all.
-    pub tail: Option<String>,
-    /// Whether it is a path that begins at the module's own place.
-    pub anchored: bool,
-}
-
-impl Pattern {
-    fn text(text: impl Into<String>) -> Self {
-        Self { prefix: text.into(), ..Self::default() }
-    }
-
-    fn anything() -> Self {
-        Self { tail: Some(String::new()), ..Self::default() }
-    }
-
-    fn then(mut self, next: Pattern) -> Self {
-        match (&mut self.tail, next.tail) {
-            (None, tail) => {
-                self.prefix.push_str(&next.prefix);
-                self.tail = tail;
-            }
-            (Some(mine), None) => mine.push_str(&next.prefix),
-            (Some(mine), Some(tail)) => *mine = tail,
-        }
-        self
-    }
-
-    /// Resolves `.` and `..` as far as the path is known.
-    fn normalize(mut self) -> Self {
-        if self.tail.is_none() {
-            self.prefix = normalize(&self.prefix);
-        } else {
-            let (folder, name) = self.prefix.rsplit_once('/').unwrap_or(("", &self.prefix));
-            self.prefix = format!("{}/{name}", normalize(folder).trim_end_matches('/'));
-            // What follows may climb back out of the unknown part.
-            self.tail = self.tail.filter(|tail| !tail.contains("..")).or(Some(String::new()));
-        }
-        self
-    }
-
-    /// A relative path, seen from a folder.
-    pub fn relative_to(mut self, directory: &str) -> Self {
-        self.prefix = format!("{directory}/{}", self.prefix);
-        Self { anchored: true, ..self.normalize() }
-    }
-
-    fn parent(mut self) -> Option<Self> {
-        if self.tail.is_some() {
-            return None;
-        }
-        self.prefix = match self.prefix.trim_end_matches('/').rsplit_once('/') {
-            Some(("", _)) | None => "/".into(),
-            Some((parent, _)) => parent.into(),
-        };
-        Some(self)
-    }
-}
-
-fn normalize(path: &str) -> String {
-    let mut parts = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop();
-            }
-            part => parts.push(part),
-        }
-    }
-    format!("/{}", parts.join("/"))
-}
+use super::{Pattern, ReferenceKind, Surroundings};
 
 /// What an expression is worth.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,31 +32,49 @@ pub enum Value {
     Import,
 }
 
+impl Value {
+    /// Whether it is a path that begins at a known place.
+    pub fn is_path(&self) -> bool {
+        matches!(self, Value::Text(pattern) if pattern.anchored)
+    }
+}
+
 /// The bindings of a module whose worth is known.
-pub struct Values {
-    known: HashMap<Id, Value>,
-    /// Arrays of strings, and what iterates over them.
-    lists: HashMap<Id, Vec<String>>,
-    assigned: HashMap<Id, u32>,
+pub struct Values<'a> {
+    pub(super) known: HashMap<Id, Value>,
+    /// Arrays of strings, what iterates over them, and parameters with what they are given.
+    pub(super) lists: HashMap<Id, Vec<String>>,
+    /// Parameters that may be given something else, too.
+    pub(super) open: HashSet<Id>,
+    pub(super) assigned: HashMap<Id, u32>,
     /// How many calls and members are being looked into.
     links: Cell<u32>,
     unresolved: SyntaxContext,
     format: Format,
     file: String,
+    surroundings: &'a dyn Surroundings,
 }
 
-impl Values {
-    pub fn new(path: &Path, format: Format, unresolved: SyntaxContext) -> Self {
+impl<'a> Values<'a> {
+    pub fn new(path: &Path, format: Format, unresolved: SyntaxContext, surroundings: &'a dyn Surroundings) -> Self {
         let file = path.to_string_lossy().into_owned();
+        let (known, lists, assigned) = (HashMap::new(), HashMap::new(), HashMap::new());
         Self {
-            known: HashMap::new(),
-            lists: HashMap::new(),
-            assigned: HashMap::new(),
+            known,
+            lists,
+            open: HashSet::new(),
+            assigned,
             links: Cell::new(0),
             unresolved,
             format,
             file,
+            surroundings,
         }
+    }
+
+    /// Whether the name stands for a path that is known wherever it is used.
+    pub fn is_path(&self, id: &Id) -> bool {
+        matches!(self.known.get(id), Some(Value::Text(pattern)) if pattern.anchored)
     }
 
     fn here(&self) -> Pattern {
@@ -159,6 +100,8 @@ impl Values {
                 let right = self.text(&binary.right).unwrap_or_else(Pattern::anything);
                 Some(Value::Text(left.then(right)))
             }
+            Expr::Bin(binary) if is_choice(binary.op) => either(self.of(&binary.left), self.of(&binary.right)),
+            Expr::Cond(cond) => either(self.of(&cond.cons), self.of(&cond.alt)),
             Expr::Member(member) => self.linked(|| self.of_member(member)),
             Expr::Call(call) => self.linked(|| self.of_call(call)),
             Expr::New(new) => self.of_new(new),
@@ -197,9 +140,11 @@ impl Values {
         loop {
             first = match first {
                 Expr::Bin(binary) if binary.op == BinaryOp::Add => &binary.left,
+                Expr::Bin(binary) if is_choice(binary.op) => break,
                 Expr::Tpl(template) => template.exprs.first()?,
                 Expr::Paren(paren) => &paren.expr,
                 Expr::Ident(_) | Expr::Member(_) | Expr::Call(_) | Expr::New(_) | Expr::Await(_) => break,
+                Expr::Cond(_) => break,
                 _ => return None,
             }
         }
@@ -231,6 +176,9 @@ impl Values {
             pattern.anchored = anchored;
             if let Some(expr) = template.exprs.get(position) {
                 let next = self.text(expr).unwrap_or_else(Pattern::anything);
+                if next.anchored && ["file:", "file://"].contains(&pattern.prefix.as_str()) {
+                    pattern.prefix.clear();
+                }
                 let anchored = pattern.anchored || (pattern.prefix.is_empty() && position == 0 && next.anchored);
                 pattern = pattern.then(next);
                 pattern.anchored = anchored;
@@ -271,6 +219,9 @@ impl Values {
                 _ => Value::Function(module, name.into()),
             }),
             Value::Text(text) if text.anchored && matches!(name, "pathname" | "href") => Some(Value::Text(text)),
+            Value::Function(module, function) if module == "fs" && function == "realpathSync" && name == "native" => {
+                Some(Value::Function(module, function))
+            }
             _ => None,
         }
     }
@@ -290,13 +241,45 @@ impl Values {
         {
             return Some(Value::Builtin(module));
         }
+        if let Expr::Member(MemberExpr { obj, prop: MemberProp::Ident(name), .. }) = &**callee {
+            match &*name.sym {
+                "resolve" => {
+                    let kind = match &**obj {
+                        Expr::MetaProp(meta) if meta.kind == MetaPropKind::ImportMeta => ReferenceKind::ImportResolve,
+                        object if self.of(object) == Some(Value::Require) => ReferenceKind::RequireResolve,
+                        _ => return self.of_function(callee, call),
+                    };
+                    return self.found(&self.whole(first?)?, kind);
+                }
+                "toString" if call.args.is_empty() => return self.of(obj).filter(|value| value.is_path()),
+                _ => {}
+            }
+        }
+        if let Expr::Ident(eval) = &**callee
+            && self.is_free(eval, "eval")
+            && self.whole(first?)? == "require"
+        {
+            return Some(Value::Require);
+        }
+        self.of_function(callee, call)
+    }
+
+    /// The file that a specifier leads to.
+    fn found(&self, specifier: &str, kind: ReferenceKind) -> Option<Value> {
+        let path = self.surroundings.resolve(specifier, kind)?;
+        Some(Value::Text(Pattern { prefix: path.to_str()?.to_owned(), tail: None, anchored: true }))
+    }
+
+    /// What a call of a function that is known is worth.
+    fn of_function(&self, callee: &Expr, call: &CallExpr) -> Option<Value> {
+        let first = call.args.first().filter(|arg| arg.spread.is_none()).map(|arg| &*arg.expr);
         match self.of(callee)? {
             Value::Require => builtin(&self.text(first?)?),
             Value::Function(module, function) => match (module.as_str(), function.as_str()) {
                 ("path", "join" | "resolve") => self.joined(&call.args, function == "resolve"),
                 ("path", "normalize") => self.text(first?).map(Pattern::normalize).map(Value::Text),
                 ("path", "dirname") => self.text(first?)?.parent().map(Value::Text),
-                ("url", "fileURLToPath" | "pathToFileURL") => self.of(first?),
+                ("url", "fileURLToPath" | "pathToFileURL") | ("fs", "realpathSync" | "realpath") => self.of(first?),
                 ("module", "createRequire") => match self.text(first?)? {
                     from if from == self.here() => Some(Value::Require),
                     from => (from.anchored && from.tail.is_none()).then_some(Value::RequireFrom(from)),
@@ -329,12 +312,6 @@ impl Values {
         self.text(expr).filter(|text| text.tail.is_none() && !text.anchored).map(|text| text.prefix)
     }
 
-    fn bind_choices(&mut self, pattern: &Pat, choices: Option<Vec<String>>) {
-        if let (Pat::Ident(ident), Some(choices)) = (pattern, choices) {
-            self.lists.entry(ident.to_id()).or_default().extend(choices);
-        }
-    }
-
     fn joined(&self, args: &[ExprOrSpread], resolve: bool) -> Option<Value> {
         let mut joined = Pattern::default();
         for (position, arg) in args.iter().enumerate() {
@@ -363,6 +340,9 @@ impl Values {
         let is_url = self.is_free(class, "URL")
             || matches!(self.of_ident(class), Some(Value::Function(module, name)) if module == "url" && name == "URL");
         let args = new.args.as_deref().unwrap_or_default();
+        if let [url] = args {
+            return self.of(&url.expr).filter(|value| is_url && value.is_path());
+        }
         let [relative, base] = args else { return None };
         let base = self.text(&base.expr).filter(|base| is_url && base.anchored && base.tail.is_none())?;
         let mut relative = self.text(&relative.expr).unwrap_or_else(Pattern::anything);
@@ -379,52 +359,31 @@ impl Values {
         };
         Some(Value::Text(Pattern { anchored: true, ..folder.then(relative).normalize() }))
     }
+}
 
-    fn bind(&mut self, id: Id, value: Option<Value>) {
-        let times = self.assigned.entry(id.clone()).or_default();
-        *times += 1;
-        match value {
-            Some(value) if *times == 1 => {
-                self.known.insert(id, value);
-            }
-            _ => {
-                self.known.remove(&id);
-            }
-        }
-    }
+/// Whether an operator gives one of its operands.
+fn is_choice(operator: BinaryOp) -> bool {
+    matches!(operator, BinaryOp::LogicalOr | BinaryOp::LogicalAnd | BinaryOp::NullishCoalescing)
+}
 
-    fn bind_pattern(&mut self, pattern: &Pat, value: Option<Value>) {
-        match pattern {
-            Pat::Ident(ident) => self.bind(ident.to_id(), value),
-            Pat::Object(object) => {
-                for property in &object.props {
-                    let member = |name: &str| match &value {
-                        Some(Value::Builtin(module)) => Some(Value::Function(module.clone(), name.into())),
-                        _ => None,
-                    };
-                    match property {
-                        ObjectPatProp::Assign(assign) => {
-                            let value = member(&assign.key.sym);
-                            self.bind(assign.key.to_id(), value);
-                        }
-                        ObjectPatProp::KeyValue(pair) => {
-                            let value = match &pair.key {
-                                PropName::Ident(key) => member(&key.sym),
-                                _ => None,
-                            };
-                            self.bind_pattern(&pair.value, value);
-                        }
-                        _ => {}
-                    }
-                }
-            }
-            _ => {}
+/// What is worth one or the other: a path if either is one.
+fn either(one: Option<Value>, other: Option<Value>) -> Option<Value> {
+    match (one, other) {
+        (Some(Value::Text(one)), Some(Value::Text(other))) => match (one.anchored, other.anchored) {
+            (true, true) => Some(Value::Text(one.or(other))),
+            (true, false) => Some(Value::Text(one)),
+            (false, true) => Some(Value::Text(other)),
+            (false, false) => None,
+        },
+        (Some(Value::Text(one)), Some(other)) | (Some(other), Some(Value::Text(one))) => {
+            Some(if one.anchored { Value::Text(one) } else { other })
         }
+        (one, other) => one.or(other).filter(|value| !matches!(value, Value::Text(text) if !text.anchored)),
     }
 }
 
 /// `specifier => import(specifier)`
-fn imports(arrow: &ArrowExpr) -> bool {
+pub fn imports(arrow: &ArrowExpr) -> bool {
     let [Pat::Ident(parameter)] = &arrow.params[..] else { return false };
     let ArrowFunctionBody::Expr(body) = &*arrow.body else { return false };
     matches!(&**body, Expr::Call(CallExpr { callee: Callee::Import(_), args, .. })
@@ -432,7 +391,7 @@ fn imports(arrow: &ArrowExpr) -> bool {
 }
 
 /// The one of Node's modules that a specifier names.
-fn builtin(specifier: &Pattern) -> Option<Value> {
+pub fn builtin(specifier: &Pattern) -> Option<Value> {
     if specifier.tail.is_some() || specifier.anchored {
         return None;
     }
@@ -444,82 +403,4 @@ fn builtin(specifier: &Pattern) -> Option<Value> {
         _ => return None,
     };
     Some(Value::Builtin(name.into()))
-}
-
-/// Collects bindings in the order of the source, so that one can be made of those before it.
-impl Visit for Values {
-    fn visit_import_decl(&mut self, import: &ImportDecl) {
-        let Some(Value::Builtin(module)) = builtin(&Pattern::text(import.src.value.to_string_lossy())) else { return };
-        for specifier in &import.specifiers {
-            let value = match specifier {
-                ImportSpecifier::Named(named) => match &named.imported {
-                    Some(ModuleExportName::Ident(name)) if name.sym == "default" => Value::Builtin(module.clone()),
-                    Some(ModuleExportName::Ident(name)) => Value::Function(module.clone(), name.sym.to_string()),
-                    None if matches!(&*named.local.sym, "posix" | "promises") => Value::Builtin(module.clone()),
-                    None => Value::Function(module.clone(), named.local.sym.to_string()),
-                    _ => continue,
-                },
-                _ => Value::Builtin(module.clone()),
-            };
-            self.bind(specifier.local().to_id(), Some(value));
-        }
-    }
-
-    fn visit_var_declarator(&mut self, declarator: &VarDeclarator) {
-        declarator.visit_children_with(self);
-        if let Some(init) = &declarator.init {
-            let value = self.of(init);
-            self.bind_pattern(&declarator.name, value);
-            if matches!(&**init, Expr::Array(_) | Expr::Cond(_)) {
-                let choices = self.choices(init);
-                self.bind_choices(&declarator.name, choices);
-            }
-        }
-    }
-
-    /// `for (const name of ["a", "b"])`
-    fn visit_for_of_stmt(&mut self, statement: &ForOfStmt) {
-        if let ForHead::VarDecl(variables) = &statement.left
-            && let [declarator] = &variables.decls[..]
-            && matches!(&*statement.right, Expr::Array(_) | Expr::Ident(_))
-        {
-            let choices = self.choices(&statement.right);
-            self.bind_choices(&declarator.name, choices);
-        }
-        statement.visit_children_with(self);
-    }
-
-    /// `["a", "b"].map((name) => …)`
-    fn visit_call_expr(&mut self, call: &CallExpr) {
-        if let Callee::Expr(callee) = &call.callee
-            && let Expr::Member(MemberExpr { obj, .. }) = &**callee
-            && matches!(&**obj, Expr::Array(_) | Expr::Ident(_))
-            && let Some(function) = call.args.first()
-        {
-            let parameter = match &*function.expr {
-                Expr::Arrow(arrow) => arrow.params.first(),
-                Expr::Fn(function) => function.function.params.first().map(|parameter| &parameter.pat),
-                _ => None,
-            };
-            let choices = parameter.and_then(|_| self.choices(obj));
-            if let Some(parameter) = parameter {
-                self.bind_choices(parameter, choices);
-            }
-        }
-        call.visit_children_with(self);
-    }
-
-    fn visit_assign_expr(&mut self, assign: &AssignExpr) {
-        assign.visit_children_with(self);
-        if let AssignTarget::Simple(SimpleAssignTarget::Ident(target)) = &assign.left {
-            let value = if assign.op == AssignOp::Assign { self.of(&assign.right) } else { None };
-            self.bind(target.to_id(), value);
-        }
-    }
-
-    fn visit_update_expr(&mut self, update: &UpdateExpr) {
-        if let Expr::Ident(target) = &*update.arg {
-            self.bind(target.to_id(), None);
-        }
-    }
 }

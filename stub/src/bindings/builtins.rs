@@ -1,6 +1,6 @@
 //! `internalBinding('builtins')`: Node's library itself.
 
-use v8::{FunctionCallbackArguments, Local, Object, PinScope, ReturnValue, Value, script_compiler};
+use v8::{FunctionCallbackArguments, Local, MapFnTo as _, Object, PinScope, ReturnValue, Value, script_compiler};
 
 use crate::realm::Realm;
 use crate::{errors, facts, js, library, train};
@@ -13,6 +13,7 @@ crate::room! {
         pure "hasCachedBuiltins" => has_cached_builtins,
         pure "getCacheUsage" => get_cache_usage,
     },
+    references: references,
     setup: setup,
 }
 
@@ -29,6 +30,30 @@ fn setup<'s>(scope: &mut PinScope<'s, '_>, target: Local<'s, Object>) {
             js::set(scope, target, name, value);
         }
     }
+    let configuration = v8::AccessorConfiguration::new(get_natives);
+    target.set_accessor_with_configuration(scope, js::name(scope, "natives").into(), configuration);
+}
+
+/// The callback of an accessor, for the table of external references.
+fn references() -> Vec<v8::ExternalReference> {
+    let getter: v8::AccessorNameGetterCallback = get_natives.map_fn_to();
+    vec![v8::ExternalReference { pointer: getter as *mut std::ffi::c_void }]
+}
+
+/// The sources of the library, by their ids: a new object each time.
+fn get_natives<'s>(
+    scope: &mut PinScope<'s, '_>,
+    _: Local<'s, v8::Name>,
+    _: v8::PropertyCallbackArguments<'s>,
+    mut rv: ReturnValue<Value>,
+) {
+    let realm = Realm::current();
+    let natives = Object::new(scope);
+    for (position, id) in library::ids().enumerate() {
+        let source = realm.program.library.source(position).string(scope);
+        js::set(scope, natives, id, source);
+    }
+    rv.set(natives.into());
 }
 
 /// The parameters of the function that a built-in module is compiled to, as Node's `BuiltinLoader` has them.

@@ -46,12 +46,14 @@ impl Command {
     /// Tells a child that is this very executable that it is meant to be Node, see [`crate::command_line`].
     fn marked(&self) -> Option<Vec<CString>> {
         let own = std::env::current_exe().ok()?;
-        if self.file.as_bytes() != own.as_os_str().as_bytes() {
-            // Another name for the same file will do.
-            let identity = |path: &OsStr| std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
-            if identity(own.as_os_str())? != identity(OsStr::from_bytes(self.file.as_bytes()))? {
-                return None;
-            }
+        let names_own = |text: &CString| memchr::memmem::find(text.as_bytes(), own.as_os_str().as_bytes()).is_some();
+        // Another name for the same file will do.
+        let identity = |path: &OsStr| std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
+        let is_own = || Some(identity(own.as_os_str())? == identity(OsStr::from_bytes(self.file.as_bytes()))?);
+        // A shell may be asked to start it, too.
+        let is_asked = || self.arguments.iter().skip(1).any(names_own);
+        if self.file.as_bytes() != own.as_os_str().as_bytes() && !is_asked() && is_own() != Some(true) {
+            return None;
         }
         let inherited = || {
             let pair = |(name, value): (OsString, OsString)| [name.as_bytes(), b"=", value.as_bytes()].concat();

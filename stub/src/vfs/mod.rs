@@ -11,7 +11,7 @@ use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::OnceLock;
 
-use kiln_payload::{ArchivedEncoding, ArchivedFile, ArchivedIndex, ArchivedNode, Image, Origins, VIRTUAL_ROOT};
+use kiln_payload::{ArchivedEncoding, ArchivedFile, ArchivedIndex, ArchivedNode, Image, Origins, SHARED, VIRTUAL_ROOT};
 
 pub use calls::{Served, run, serve};
 pub use open::{count as open_descriptors, path_of as path_of_descriptor};
@@ -60,7 +60,15 @@ fn index() -> Option<&'static ArchivedIndex> {
 /// Whether `path` may lead into the executable; if not, it certainly does not.
 fn suspect(path: &[u8]) -> bool {
     let name = &VIRTUAL_ROOT.as_bytes()[1..];
-    path.starts_with(VIRTUAL_ROOT.as_bytes()) || memchr::memmem::find(path, name).is_some()
+    path.starts_with(VIRTUAL_ROOT.as_bytes()) || memchr::memmem::find(path, name).is_some() || is_shared(path)
+}
+
+/// Whether `path` is that of a package which the disk does not have, and that only modules on the disk look for.
+fn is_shared(path: &[u8]) -> bool {
+    let Some(rest) = path.strip_prefix(SHARED.as_bytes()) else { return false };
+    matches!(rest.first(), None | Some(b'/'))
+        && index().is_some_and(|index| index.nodes.contains_key(SHARED))
+        && std::fs::symlink_metadata(std::ffi::OsStr::from_bytes(path)).is_err()
 }
 
 /// Where `path` leads. A relative path begins at the working directory, links are followed.
@@ -105,16 +113,15 @@ fn place(path: &[u8], follows: bool) -> Place {
             }
         }
     }
-    if parts.first() != Some(&&VIRTUAL_ROOT.as_bytes()[1..]) {
-        let plain = [b"/", &parts.join(&b'/')[..]].concat();
+    let plain = [b"/", &parts.join(&b'/')[..]].concat();
+    if parts.first() != Some(&&VIRTUAL_ROOT.as_bytes()[1..]) && !is_shared(&plain) {
         return match CString::new(plain) {
             Ok(plain) if entered => Place::DiskBy(plain),
             _ => Place::Disk,
         };
     }
     let as_folder = matches!(absolute.last(), Some(b'/'));
-    let path = [b"/", &parts.join(&b'/')[..]].concat();
-    let Ok(path) = String::from_utf8(path) else {
+    let Ok(path) = String::from_utf8(plain) else {
         return Place::Inside(Inside { path: String::new(), node: Err(-libc::ENOENT) });
     };
     Place::Inside(find(path, as_folder, follows))

@@ -13,7 +13,8 @@ use crate::{aliased, facts, js};
 crate::room! {
     name: "util",
     functions: {
-        pure "isInsideNodeModules" => stack::is_inside_node_modules,
+        // Modules ask this while they load, to know whether to warn: at build time nobody is there to be warned.
+        trap "isInsideNodeModules" => stack::is_inside_node_modules,
         pure "defineLazyProperties" => lazy::define_lazy_properties,
         pure "getPromiseDetails" => get_promise_details,
         pure "getProxyDetails" => get_proxy_details,

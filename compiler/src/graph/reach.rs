@@ -1,0 +1,251 @@
+//! What a module leads to, beyond what it asks for by name: the files that it reads, and what its package may load.
+//!
+//! A script that is only guessed at becomes a file rather than a module: it is there if the program loads it, and
+//! costs nothing if not.
+
+use std::path::{Path, PathBuf};
+
+use rayon::Scope;
+
+use super::files;
+use super::package::Package;
+use super::resolve::{EdgeKind, Target};
+use super::walk::{Visited, Walker, is_script};
+use crate::scan::{Guess, PathUse, Pattern, Purpose, ReferenceKind, Scan, Surroundings, package_name};
+use crate::transform::Language;
+
+/// A script of more than this is a bundle, which has in it what it needs: nobody follows guesses into it.
+const BUNDLE: u64 = 1 << 20;
+
+/// What the modules of a package have in common.
+#[derive(Default)]
+pub struct Habits {
+    /// One of them loads what can't be known.
+    unsure: bool,
+    /// One of them lets its own place go out of sight.
+    escapes: bool,
+    /// What they may load if any of them is unsure, each with the folder from which it is asked for.
+    guesses: Vec<(PathBuf, Guess)>,
+}
+
+/// What a module that lies at `path` has around it.
+pub struct Around<'w> {
+    pub walker: &'w Walker<'w>,
+    pub path: &'w Path,
+}
+
+impl Surroundings for Around<'_> {
+    fn resolve(&self, specifier: &str, kind: ReferenceKind) -> Option<PathBuf> {
+        match self.walker.resolver.resolve(self.path.parent()?, specifier, kind.edge()) {
+            Ok(Target::File { path, .. }) => Some(path),
+            _ => None,
+        }
+    }
+
+    fn declares(&self, package: &str) -> bool {
+        self.walker.packages.owner(self.path).is_some_and(|owner| owner.dependencies.contains_key(package))
+    }
+
+    fn declared_with(&self, prefix: &str) -> Vec<String> {
+        let owner = self.walker.packages.owner(self.path);
+        let names = owner.iter().flat_map(|owner| owner.dependencies.keys());
+        names.filter(|name| name.starts_with(prefix)).cloned().collect()
+    }
+}
+
+impl Walker<'_> {
+    /// Goes on to all that a scan has found.
+    pub fn reach<'s>(&'s self, scope: &Scope<'s>, path: &Path, visited: &mut Visited, scan: Scan) {
+        let directory = path.parent().unwrap_or(path);
+        for reference in scan.references {
+            let resolution = self.resolve(directory, &reference.specifier, reference.kind.edge());
+            if let Ok(Target::File { path, .. }) = &resolution {
+                self.follow(scope, path.clone(), reference.kind.edge());
+            }
+            visited.references.push((reference, resolution));
+        }
+        let package = self.packages.of(path);
+        let package_root = package.as_ref().map(|package| package.directory.as_path());
+        for used in scan.paths {
+            self.path_use(scope, path, package_root, visited, used);
+        }
+
+        let owner = self.packages.owner(path);
+        let is_unsure = !scan.unsure.is_empty();
+        visited.unsure = scan.unsure;
+        // What stands right beside the load is likely to be what is loaded.
+        let is_likely = |guess: &Guess| guess.from.is_some() || is_unsure;
+        let (likely, guesses): (Vec<Guess>, _) = scan.guesses.into_iter().partition(is_likely);
+        for guess in likely {
+            visited.wants.extend(self.guess(scope, directory, &guess, owner.as_deref()));
+        }
+        // A path that is no argument of a load may be one elsewhere: of a helper in another package.
+        for guess in guesses.iter().filter(|guess| guess.specifier.starts_with('.')) {
+            self.guess_script(scope, directory, &guess.specifier);
+        }
+        let Some(owner) = owner else { return };
+        let mut ready: Vec<(PathBuf, Guess)> =
+            guesses.into_iter().map(|guess| (directory.to_path_buf(), guess)).collect();
+        let mut escapes_now = false;
+        {
+            let mut found = self.found();
+            let habits = found.packages.entry(owner.directory.clone()).or_default();
+            let was_unsure = habits.unsure;
+            habits.unsure |= is_unsure;
+            if !habits.unsure {
+                habits.guesses.append(&mut ready);
+            } else if !was_unsure {
+                ready.append(&mut habits.guesses);
+            }
+            if scan.escape.is_some() && !habits.escapes {
+                habits.escapes = true;
+                escapes_now = true;
+            }
+        }
+        for (directory, guess) in ready {
+            self.guess(scope, &directory, &guess, Some(&owner));
+        }
+        // What the program's own package loads may name the package in turn, as a configuration or a plugin does.
+        let is_installed = || owner.directory.components().any(|part| part.as_os_str() == "node_modules");
+        if escapes_now || (is_unsure && is_installed() && self.entry.starts_with(&owner.directory)) {
+            self.whole(scope, &owner.directory);
+        }
+    }
+
+    /// Embeds what a path that the module at `path` makes may mean.
+    fn path_use<'s>(
+        &'s self,
+        scope: &Scope<'s>,
+        path: &Path,
+        package_root: Option<&Path>,
+        visited: &mut Visited,
+        used: PathUse,
+    ) {
+        let directory = path.parent().unwrap_or(path);
+        let load = match used.purpose {
+            Purpose::Require => Some(EdgeKind::Require),
+            Purpose::Import => Some(EdgeKind::Import),
+            _ => None,
+        };
+        if let (Some(kind), Pattern { prefix, tail: None, .. }) = (load, &used.pattern) {
+            if let Ok(Target::File { path, .. }) = self.resolve(directory, prefix, kind) {
+                visited.wants.push(path.clone());
+                self.follow(scope, path, kind);
+            }
+            return;
+        }
+        let paths = match files::find(&used, directory, package_root) {
+            Ok(paths) => paths,
+            Err(problem) => {
+                let warning = problem.at(path, visited.original(), visited.place(used.span));
+                self.found().warnings.push(warning);
+                return;
+            }
+        };
+        if used.pattern.tail.is_none() && !Path::new(&used.pattern.prefix).exists() {
+            // It may be for `require`, which finds the extension by itself.
+            if let Ok(Target::File { path, .. }) =
+                self.resolver.resolve(directory, &used.pattern.prefix, EdgeKind::Require)
+            {
+                visited.wants.push(path.clone());
+                self.file(scope, path);
+            }
+            return;
+        }
+        // A script that is named, even with a part left open, is there to be run: by a worker, a child process, or an
+        // import of a path that was put together elsewhere.
+        let named = match &used.pattern.tail {
+            None => paths.len() == 1,
+            Some(tail) => is_script(Path::new(&format!("name{tail}"))),
+        };
+        for path in paths.iter().filter_map(|path| self.real(path)) {
+            if let (Some(_), Some(tail), true) = (load, &used.pattern.tail, visited.is_typescript) {
+                let aliases = files::alias(&path, tail);
+                self.found().aliases.extend(aliases.into_iter().map(|alias| (alias, path.clone())));
+            }
+            match load {
+                Some(kind) => {
+                    visited.wants.push(path.clone());
+                    self.follow(scope, path, kind);
+                }
+                _ if named => {
+                    visited.wants.push(path.clone());
+                    self.file(scope, path);
+                }
+                _ => self.maybe(scope, path),
+            }
+        }
+        if used.pattern.tail.is_none() && paths.is_empty() && Path::new(&used.pattern.prefix).is_dir() {
+            self.found().folders.extend(self.real(Path::new(&used.pattern.prefix)));
+        }
+    }
+
+    /// Embeds what a specifier leads to that may be asked for.
+    fn guess<'s>(
+        &'s self,
+        scope: &Scope<'s>,
+        directory: &Path,
+        guess: &Guess,
+        owner: Option<&Package>,
+    ) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        if self.choices.is_external(&guess.specifier) {
+            return found;
+        }
+        let from = guess.from.as_deref().map_or(directory, Path::new);
+        for kind in [EdgeKind::Require, EdgeKind::Import] {
+            let Ok(Target::File { path, .. }) = self.resolver.resolve(from, &guess.specifier, kind) else { continue };
+            if let Some(path) = self.resolver.by_links(from, &guess.specifier, kind, &path) {
+                self.links.follow(&path);
+            }
+            let name = package_name(&guess.specifier);
+            // What may be missing is looked for, and then used in ways of its own.
+            let is_optional = owner.and_then(|owner| owner.dependencies.get(name)) == Some(&true);
+            if is_optional && let Some(package) = self.packages.owner(&path) {
+                self.whole(scope, &package.directory);
+            }
+            match guess.from {
+                Some(_) => self.follow(scope, path.clone(), kind),
+                None => self.file(scope, path.clone()),
+            }
+            found.push(path);
+        }
+        found
+    }
+
+    /// Embeds a script that a module names without saying what for.
+    fn guess_script<'s>(&'s self, scope: &Scope<'s>, directory: &Path, specifier: &str) {
+        if let Ok(Target::File { path, .. }) = self.resolver.resolve(directory, specifier, EdgeKind::Require)
+            && is_script(&path)
+        {
+            self.maybe(scope, path);
+        }
+    }
+
+    /// A file of which nobody knows what it is wanted for; if it is a script, what that needs is wanted too.
+    fn maybe<'s>(&'s self, scope: &Scope<'s>, path: PathBuf) {
+        // Node runs no TypeScript out of node_modules.
+        let is_foreign =
+            Language::of(&path).is_some() && path.components().any(|part| part.as_os_str() == "node_modules");
+        if is_script(&path) && !is_foreign && path.metadata().is_ok_and(|metadata| metadata.len() <= BUNDLE) {
+            self.module(scope, path);
+        } else {
+            self.found().files.insert(path);
+        }
+    }
+
+    /// Embeds all of the package in `directory`.
+    fn whole<'s>(&'s self, scope: &Scope<'s>, directory: &Path) {
+        if !self.found().whole.insert(directory.to_path_buf()) {
+            return;
+        }
+        match files::package(directory) {
+            Ok(paths) => {
+                for path in paths.iter().filter_map(|path| self.real(path)) {
+                    self.maybe(scope, path);
+                }
+            }
+            Err(problem) => self.found().warnings.push(problem),
+        }
+    }
+}
