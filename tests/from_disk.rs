@@ -56,6 +56,21 @@ fn modules_on_the_disk_share_the_packages_of_the_program() {
     assert_eq!(output(&PACKAGES, &disk), format!("{same}{same}ERR_MODULE_NOT_FOUND\nERR_PACKAGE_PATH_NOT_EXPORTED\n"));
 }
 
+/// The outer package.json is not that of the module's own folder, and the module is only guessed at.
+#[test]
+fn packages_that_are_guessed_at_are_whole() {
+    let files = [
+        ("node_modules/tool/cli.js", "require('help')('./lib/late.js', require('path').dirname(__filename))"),
+        ("node_modules/tool/package.json", r#"{ "name": "tool", "dependencies": { "dual": "1" } }"#),
+        ("node_modules/tool/lib/late.js", "console.log(require('dual'))"),
+        ("node_modules/help/index.js", "module.exports = (name, base) => require(require('path').join(base, name))"),
+        ("node_modules/dual/package.json", r#"{ "name": "dual", "exports": { "require": "./cjs/main.js" } }"#),
+        ("node_modules/dual/cjs/package.json", r#"{ "type": "commonjs" }"#),
+        ("node_modules/dual/cjs/main.js", "module.exports = 'dual'"),
+    ];
+    assert_eq!(output(&files, &[]), "dual\n");
+}
+
 #[test]
 fn a_package_on_the_disk_comes_first() {
     let disk = [

@@ -120,9 +120,11 @@ fn root_and_files(graph: &ModuleGraph) -> (PathBuf, BTreeSet<PathBuf>) {
     let root = everything.filter_map(|path| path.parent()).map(Path::to_path_buf).reduce(|a, b| common(&a, &b));
     let root = above_node_modules(root.unwrap_or_else(|| PathBuf::from("/")));
 
+    // Files may be modules, too, once they are loaded.
     let folders: BTreeSet<&Path> = graph
         .modules
         .keys()
+        .chain(&graph.files)
         .flat_map(|path| path.ancestors().skip(1))
         .filter(|folder| folder.starts_with(&root))
         .collect();
