@@ -135,8 +135,8 @@ const info = options.getCLIOptionsInfo();
 const values = options.getCLIOptionsValues();
 // These maps have a prototype of the library's own.
 const plain = (map) => (util.types.isMap(map) ? [...Map.prototype.entries.call(map)] : Object.entries(map));
-const withoutOurs = (entries) => entries.map(([name, value]) =>
-  [name, name === '--expose-internals' || name === '--warnings' ? name === '--warnings' : value]);
+const ours = { '--expose-internals': false, '--no-expose-internals': true, '--warnings': true, '--no-warnings': false };
+const withoutOurs = (entries) => entries.map(([name, value]) => [name, ours[name] ?? value]);
 
 const { privateSymbols } = internalBinding('util');
 const facts = {

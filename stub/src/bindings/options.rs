@@ -69,7 +69,15 @@ pub fn apply(scope: &mut PinScope, values: &BTreeMap<String, command_line::Value
     let Some(target) = Realm::current().object(scope, VALUES).filter(|_| !values.is_empty()) else { return };
     for (name, value) in values {
         let value: Local<Value> = match value {
-            Given::Flag(flag) => js::boolean(scope, *flag),
+            Given::Flag(flag) => {
+                // The negation of some has a name too.
+                let negation = name.replacen("--", "--no-", 1);
+                if js::get(scope, target, &negation).is_some_and(|value| value.is_boolean()) {
+                    let value = js::boolean(scope, !flag);
+                    js::set(scope, target, &negation, value);
+                }
+                js::boolean(scope, *flag)
+            }
             Given::Number(number) => js::number(scope, *number),
             Given::Text(text) => js::string(scope, text).into(),
             Given::List(list) => js::strings(scope, list).into(),
