@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use urlpattern::quirks::{self, StringOrInit, UrlPatternInit as Init};
-use urlpattern::{RegexSyntax, UrlPattern, UrlPatternComponentResult, UrlPatternOptions, UrlPatternResult};
+use urlpattern::{
+    RegexSyntax, UrlPattern, UrlPatternComponentResult, UrlPatternInit, UrlPatternOptions, UrlPatternResult,
+};
 use v8::{
     FunctionCallbackArguments, Global, Local, Object, PinScope, PropertyDescriptor, RegExpCreationFlags, ReturnValue,
     Value,
@@ -212,16 +214,22 @@ fn new_pattern<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) 
 }
 
 fn parse(pattern: StringOrInit, base: Option<&str>, ignore_case: bool) -> Option<Pattern> {
+    // The crate's own `process_construct_pattern_input` would bring along an engine for regular expressions.
+    let url = |text: Option<&str>| text.map(url::Url::parse).transpose().ok();
     let init = match pattern {
-        StringOrInit::String(text) => {
-            // The base comes as an object of the library's own kind of URL.
-            let base = quirks::process_construct_pattern_input(
-                StringOrInit::Init(Init { base_url: base.map(str::to_owned), ..Init::default() }),
-                None,
-            );
-            urlpattern::UrlPatternInit::parse_constructor_string::<RegExp>(&text, base.ok()?.base_url).ok()?
-        }
-        init => quirks::process_construct_pattern_input(init, base).ok()?,
+        StringOrInit::String(text) => UrlPatternInit::parse_constructor_string::<RegExp>(&text, url(base)?).ok()?,
+        StringOrInit::Init(_) if base.is_some() => return None,
+        StringOrInit::Init(init) => UrlPatternInit {
+            base_url: url(init.base_url.as_deref())?,
+            protocol: init.protocol,
+            username: init.username,
+            password: init.password,
+            hostname: init.hostname,
+            port: init.port,
+            pathname: init.pathname,
+            search: init.search,
+            hash: init.hash,
+        },
     };
     UrlPattern::parse(init, UrlPatternOptions { regex_syntax: RegexSyntax::EcmaScript, ignore_case }).ok()
 }
