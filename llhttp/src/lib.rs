@@ -1,7 +1,7 @@
 //! llhttp, the HTTP/1 parser that Node uses, with a safe face.
 //!
 //! There is no such crate to depend on. What llhttp accepts and how it words an error can be told apart by programs,
-//! so another parser would not do; `vendor/README.md` says where the sources come from.
+//! so another parser would not do; `build.rs` says where the sources come from.
 
 mod sys;
 

@@ -1,4 +1,4 @@
-//! The part of `vendor/llhttp.h` that is used.
+//! The part of `llhttp.h` that is used. Compare with it when the version in `build.rs` changes.
 
 use std::ffi::{c_char, c_int, c_void};
 
