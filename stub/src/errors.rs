@@ -135,12 +135,17 @@ pub fn collect_uv<'s>(scope: &v8::PinScope<'s, '_>, context: v8::Local<'s, v8::O
     }
 }
 
+/// The system's text for an error number, such as `Device or resource busy`.
+pub fn system_message(errno: i32) -> String {
+    let text = std::io::Error::from_raw_os_error(errno).to_string();
+    // Rust appends the number.
+    text.rsplit_once(" (os error").map_or(text.clone(), |(text, _)| text.to_owned())
+}
+
 /// Throws what Node's `ErrnoException` makes of a plain, positive error number: `EPERM, Operation not permitted`.
 pub fn throw_errno(scope: &mut v8::PinScope, errno: i32, syscall: &str, path: Option<&str>) {
     let code = crate::uv::error_name(-errno);
-    let reason = std::io::Error::from_raw_os_error(errno).to_string();
-    // Rust appends the number.
-    let reason = reason.split(" (os error").next().unwrap_or_default();
+    let reason = system_message(errno);
     let mut message = format!("{code}, {reason}");
     if let Some(path) = path {
         message += &format!(" '{path}'");

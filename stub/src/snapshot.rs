@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use v8::PinScope;
 
-use crate::bindings::{self, contextify, errors, module_wrap, task_queue};
+use crate::bindings::{self, contextify, errors, module_wrap, task_queue, wasm_web_api};
 use crate::realm::{Program, Realm};
 use crate::thread::Thread;
 use crate::{binding, bootstrap, platform, trace, train, uv};
@@ -182,4 +182,5 @@ pub(crate) fn prepare(isolate: &mut v8::Isolate, building: bool) {
     isolate.set_promise_reject_callback(task_queue::on_promise_reject);
     errors::install(isolate, building);
     module_wrap::install(isolate);
+    wasm_web_api::install(isolate);
 }

@@ -14,6 +14,7 @@ pub mod testing;
 mod tests;
 pub mod typescript;
 mod walk;
+mod wasm;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

@@ -18,6 +18,7 @@ use super::links::Links;
 use super::package::{ModuleType, Packages};
 use super::reach::{Around, Habits};
 use super::resolve::{EdgeKind, Resolver, Target, Unresolved};
+use super::wasm;
 use crate::diagnostic::Diagnostic;
 use crate::progress::Progress;
 use crate::scan::{self, Declared, Reference, ReferenceKind, Scan, SyntaxError};
@@ -304,6 +305,7 @@ impl<'c> Walker<'c> {
     /// Goes on to what an edge leads to: a module, unless the loader has no use for such a file.
     pub fn follow<'s>(&'s self, scope: &Scope<'s>, path: PathBuf, kind: EdgeKind) {
         let extension = path.extension().and_then(|extension| extension.to_str());
+        let is_wasm = extension == Some("wasm");
         let is_module = match extension {
             Some("node" | "wasm") => false,
             Some("js" | "mjs" | "cjs" | "json") | None => true,
@@ -312,9 +314,16 @@ impl<'c> Walker<'c> {
             Some(_) => kind == EdgeKind::Require,
         };
         if is_module {
-            self.module(scope, path);
-        } else {
-            self.found().files.insert(path);
+            return self.module(scope, path);
+        }
+        let is_new = self.found().files.insert(path.clone());
+        if is_new && kind == EdgeKind::Import && is_wasm {
+            let directory = path.parent().unwrap_or(&path);
+            for specifier in wasm::imports(&path) {
+                if let Ok(Target::File { path, .. }) = self.resolve(directory, &specifier, kind) {
+                    self.follow(scope, path, kind);
+                }
+            }
         }
     }
 }

@@ -215,7 +215,8 @@ fn finds_paths() {
         ("require(`../${name}.js`)", "/p/*.js"),
         ("require(path.join(__dirname, 'x'))", "/p/lib/x"),
         ("require(name + '/x')", ""),
-        ("path.relative(x, require.resolve('./y', { paths: [path.join(__dirname, 'z')] }))", "/p/lib/z"),
+        ("path.relative(x, require.resolve('./y', { paths: [path.join(__dirname, 'z')] }))", ""),
+        ("path.relative(x, require.resolve(y, { paths: [path.join(__dirname, 'z')] }))", "/p/lib/z"),
     ] {
         assert_eq!(paths(&format!("{path}{source}")).join(" "), expected, "{source}");
     }

@@ -6,8 +6,8 @@ use kiln_payload::Format;
 use swc_common::{GLOBALS, Globals, Mark, Spanned, SyntaxContext};
 use swc_ecma_ast::{
     ArrowExpr, AssignExpr, AssignTarget, BinaryOp, CallExpr, Callee, Decl, ExportAll, ExportDecl, ExportSpecifier,
-    Expr, ExprOrSpread, Function, Ident, ImportDecl, MemberExpr, MemberProp, MetaPropKind, ModuleExportName,
-    NamedExport, Pat, Program, Prop, SimpleAssignTarget, Str, TryStmt, VarDeclarator,
+    Expr, ExprOrSpread, Function, Ident, ImportDecl, KeyValueProp, MemberExpr, MemberProp, MetaPropKind,
+    ModuleExportName, NamedExport, Pat, Program, Prop, PropName, SimpleAssignTarget, Str, TryStmt, VarDeclarator,
 };
 use swc_ecma_transforms_base::resolver;
 use swc_ecma_visit::{Visit, VisitMutWith, VisitWith};
@@ -64,11 +64,25 @@ impl Visitor<'_> {
     /// The argument of something that loads a module.
     fn load(&mut self, args: &[ExprOrSpread], kind: ReferenceKind) {
         let Some((first, rest)) = args.split_first() else { return };
-        self.loudly(|visitor| rest.visit_with(visitor));
+        let places = match kind {
+            ReferenceKind::RequireResolve => rest.first().and_then(|options| self.search_paths(&options.expr)),
+            _ => None,
+        };
+        let texts = places.as_ref().and_then(|_| self.values.choices(&first.expr));
+        match &texts {
+            // What is looked for there is known, so the folders need not be followed.
+            Some(_) => self.quietly(|visitor| rest.visit_with(visitor)),
+            None => self.loudly(|visitor| rest.visit_with(visitor)),
+        }
+        let is_elsewhere = texts.is_some();
+        for place in places.into_iter().flatten() {
+            let guess = |specifier: &String| Guess { specifier: specifier.clone(), from: Some(place.clone()) };
+            self.scan.guesses.extend(texts.iter().flatten().map(guess));
+        }
         match self.values.text(&first.expr).filter(|_| first.spread.is_none()) {
             Some(Pattern { prefix, tail: None, anchored: false }) => {
                 let span = range(first.expr.span());
-                let guarded = self.guards > 0;
+                let guarded = self.guards > 0 || is_elsewhere;
                 self.scan.references.push(Reference { specifier: prefix, kind, span, guarded });
             }
             Some(mut pattern) => {
@@ -105,6 +119,17 @@ impl Visitor<'_> {
                 first.visit_with(self);
             }
         }
+    }
+
+    /// The known folders of `{ paths: [...] }`, the second argument of `require.resolve`.
+    fn search_paths(&self, options: &Expr) -> Option<Vec<String>> {
+        let Expr::Object(options) = options else { return None };
+        let paths = options.props.iter().find_map(|property| match property.as_prop()?.as_key_value()? {
+            KeyValueProp { key: PropName::Ident(key), value } if key.sym == "paths" => value.as_array(),
+            _ => None,
+        })?;
+        let places = paths.elems.iter().flatten().filter_map(|place| self.values.path(&place.expr));
+        Some(places.filter(|place| place.tail.is_none()).map(|place| place.prefix).collect())
     }
 
     /// The argument of a `require` for another place.

@@ -9,7 +9,7 @@ use super::stream_wrap::HandleState;
 use crate::uv::child::{Command, Stdio};
 use crate::uv::handle::Handle;
 use crate::uv::signal;
-use crate::{callback, facts, js, realm};
+use crate::{callback, facts, js, realm, vfs};
 
 crate::room! {
     name: "process_wrap",
@@ -85,7 +85,7 @@ fn spawn<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
     let file = c_text(scope, args.get(0));
     let Some(stdio) = stdio(scope, args.get(4)) else { return rv.set_int32(EINVAL) };
     let id = |value| present(value).and_then(|value| value.int32_value(scope)).map(|id| id as u32);
-    let command = Command {
+    let mut command = Command {
         // Without arguments the program still gets its own name.
         arguments: c_texts(scope, args.get(1)).filter(|list| !list.is_empty()).unwrap_or_else(|| vec![file.clone()]),
         file,
@@ -94,7 +94,9 @@ fn spawn<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
         uid: id(args.get(6)),
         gid: id(args.get(7)),
         detached: args.get(5).int32_value(scope).unwrap_or_default() & DETACHED != 0,
+        embedded_cwd: None,
     };
+    vfs::hand_over(&mut command);
     let weak = Rc::downgrade(&state);
     let on_exit = move |status, number| {
         let Some(state) = weak.upgrade() else { return };

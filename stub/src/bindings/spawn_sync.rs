@@ -4,10 +4,10 @@ use v8::{Array, FunctionCallbackArguments, Local, Object, PinScope, ReturnValue,
 
 use super::buffer::new_buffer;
 use super::process_wrap::{c_text, c_texts, present};
-use crate::js;
 use crate::uv::child::Command;
 use crate::uv::signal;
 use crate::uv::spawn_sync::{self, Limits, Outcome, Stdio};
+use crate::{js, vfs};
 
 crate::room! {
     name: "spawn_sync",
@@ -56,7 +56,7 @@ fn stdio<'s>(scope: &PinScope<'s, '_>, options: &Options<'s>) -> Option<Vec<Stdi
 
 fn run<'s>(scope: &PinScope<'s, '_>, options: &Options<'s>) -> Option<Outcome> {
     let id = |name| options.number(scope, name).map(|id| id as i32 as u32);
-    let command = Command {
+    let mut command = Command {
         file: c_text(scope, options.get(scope, "file")?),
         arguments: c_texts(scope, options.get(scope, "args")?)?,
         environment: options.get(scope, "envPairs").and_then(|pairs| c_texts(scope, pairs)),
@@ -64,7 +64,9 @@ fn run<'s>(scope: &PinScope<'s, '_>, options: &Options<'s>) -> Option<Outcome> {
         uid: id("uid"),
         gid: id("gid"),
         detached: options.flag(scope, "detached"),
+        embedded_cwd: None,
     };
+    vfs::hand_over(&mut command);
     let limits = Limits {
         timeout: options.number(scope, "timeout").map_or(0, |timeout| timeout.max(0.0) as u64),
         max_buffer: options.number(scope, "maxBuffer").unwrap_or_default(),

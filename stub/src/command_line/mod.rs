@@ -16,7 +16,7 @@ use options::Table;
 pub use options::{Options, Value};
 
 use crate::uv::{environment, process};
-use crate::{library, snapshot};
+use crate::{library, snapshot, vfs};
 
 /// What Node was asked to do.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -52,15 +52,16 @@ static READ: OnceLock<CommandLine> = OnceLock::new();
 pub fn get(index: &ArchivedIndex) -> &'static CommandLine {
     READ.get_or_init(|| {
         let arguments: Vec<OsString> = process::arguments().iter().skip(1).cloned().collect();
-        let spawned = environment::get(SPAWNED.as_bytes()).is_some();
-        if spawned {
+        let spawned = environment::get(SPAWNED.as_bytes());
+        if let Some(cwd) = &spawned {
             environment::remove(SPAWNED.as_bytes());
+            vfs::begin_in(cwd);
         }
         let is_embedded = |path: &OsStr| {
             let path = path.to_str().filter(|path| path.starts_with(VIRTUAL_ROOT));
             path.is_some_and(|path| matches!(index.nodes.get(path), Some(ArchivedNode::File(_))))
         };
-        let role = match (index.in_place, spawned) {
+        let role = match (index.in_place, spawned.is_some()) {
             (true, _) => Role::Node,
             (false, true) => Role::Child,
             (false, false) => Role::Program,
@@ -151,13 +152,8 @@ fn read(
         Some(error) => Task::Fail(error),
         None => task(&options, file.as_deref()),
     };
-    // A child that Node could not make sense of is another run of the program.
-    let is_node = match &task {
-        Task::Module(_) => true,
-        Task::Script("internal/main/repl" | "internal/main/eval_stdin") | Task::Fail(_) => role == Role::Node,
-        _ => role != Role::Program,
-    };
-    if !is_node {
+    // A child is Node even where that is of no use to it: one that ran the program again might do so without end.
+    if role == Role::Program && !matches!(task, Task::Module(_)) {
         return program(arguments);
     }
     if matches!(task, Task::Module(_)) {
@@ -233,9 +229,12 @@ mod tests {
     }
 
     #[test]
-    fn a_child_that_is_asked_nothing_of_node_runs_the_program() {
-        assert_eq!(texts(&["--eval"], Role::Child), (module("/own.js"), vec![], owned(&["--eval"])));
-        assert_eq!(texts(&[], Role::Child), (module("/own.js"), vec![], vec![]));
+    fn a_child_is_node_whatever_it_is_asked() {
+        let missing = Task::Fail("--eval requires an argument".into());
+        assert_eq!(texts(&["--eval"], Role::Child).0, missing);
+        assert!(matches!(texts(&[], Role::Child).0, Task::Script(_)));
+        let line = texts(&["-", "a"], Role::Child);
+        assert_eq!((line.0, line.2), (Task::Script("internal/main/eval_stdin"), owned(&["-", "a"])));
     }
 
     #[test]

@@ -34,6 +34,8 @@ pub struct Command {
     pub environment: Option<Vec<CString>>,
     /// Its working directory.
     pub cwd: Option<CString>,
+    /// The embedded folder that is its working directory, if it is this very executable.
+    pub embedded_cwd: Option<CString>,
     /// Its user.
     pub uid: Option<u32>,
     /// Its group.
@@ -43,16 +45,23 @@ pub struct Command {
 }
 
 impl Command {
-    /// Tells a child that is this very executable that it is meant to be Node, see [`crate::command_line`].
-    fn marked(&self) -> Option<Vec<CString>> {
-        let own = std::env::current_exe().ok()?;
+    /// Whether the child is this very executable, or is asked to start it.
+    pub fn is_own(&self) -> bool {
+        let Ok(own) = std::env::current_exe() else { return false };
         let names_own = |text: &CString| memchr::memmem::find(text.as_bytes(), own.as_os_str().as_bytes()).is_some();
         // Another name for the same file will do.
         let identity = |path: &OsStr| std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
-        let is_own = || Some(identity(own.as_os_str())? == identity(OsStr::from_bytes(self.file.as_bytes()))?);
-        // A shell may be asked to start it, too.
-        let is_asked = || self.arguments.iter().skip(1).any(names_own);
-        if self.file.as_bytes() != own.as_os_str().as_bytes() && !is_asked() && is_own() != Some(true) {
+        let is_same = || identity(own.as_os_str()).is_some_and(|own| identity(self.path()) == Some(own));
+        self.path() == own.as_os_str() || self.arguments.iter().skip(1).any(names_own) || is_same()
+    }
+
+    fn path(&self) -> &OsStr {
+        OsStr::from_bytes(self.file.as_bytes())
+    }
+
+    /// Tells a child that is this very executable that it is meant to be Node, see [`crate::command_line`].
+    fn marked(&self) -> Option<Vec<CString>> {
+        if !self.is_own() {
             return None;
         }
         let inherited = || {
@@ -60,7 +69,8 @@ impl Command {
             super::environment::all().filter_map(|each| CString::new(pair(each)).ok()).collect()
         };
         let mut environment = self.environment.clone().unwrap_or_else(inherited);
-        environment.extend(CString::new(format!("{}=1", kiln_payload::SPAWNED)));
+        let cwd = self.embedded_cwd.as_ref().map_or(&b"1"[..], |cwd| cwd.as_bytes());
+        environment.extend(CString::new([kiln_payload::SPAWNED.as_bytes(), b"=", cwd].concat()));
         Some(environment)
     }
 

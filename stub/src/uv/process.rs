@@ -1,6 +1,6 @@
 //! This process.
 
-use std::ffi::{CString, OsString, c_char, c_int};
+use std::ffi::{CStr, CString, OsString, c_char, c_int};
 use std::os::unix::ffi::OsStringExt as _;
 use std::ptr;
 use std::sync::OnceLock;
@@ -173,8 +173,7 @@ pub fn current_dir() -> Result<OsString, c_int> {
 }
 
 /// Changes the working directory. Returns a libuv error or 0.
-pub fn change_dir(path: &str) -> c_int {
-    let Ok(path) = CString::new(path) else { return sys::uv_errno_t_UV_EINVAL };
+pub fn change_dir(path: &CStr) -> c_int {
     // SAFETY: the path ends with zero.
     unsafe { sys::uv_chdir(path.as_ptr()) }
 }

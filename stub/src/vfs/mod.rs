@@ -5,6 +5,7 @@
 
 mod calls;
 mod open;
+mod outside;
 
 use std::borrow::Cow;
 use std::ffi::CString;
@@ -15,6 +16,7 @@ use kiln_payload::{ArchivedEncoding, ArchivedFile, ArchivedIndex, ArchivedNode, 
 
 pub use calls::{Served, run, serve};
 pub use open::{count as open_descriptors, path_of as path_of_descriptor};
+pub use outside::{begin_in, change_dir, copied, current_dir, hand_over};
 
 use crate::realm::Realm;
 use crate::uv::fs::Stat;
@@ -60,7 +62,11 @@ fn index() -> Option<&'static ArchivedIndex> {
 /// Whether `path` may lead into the executable; if not, it certainly does not.
 fn suspect(path: &[u8]) -> bool {
     let name = &VIRTUAL_ROOT.as_bytes()[1..];
-    path.starts_with(VIRTUAL_ROOT.as_bytes()) || memchr::memmem::find(path, name).is_some() || is_shared(path)
+    let begins_inside = || !path.starts_with(b"/") && outside::embedded_cwd().is_some();
+    path.starts_with(VIRTUAL_ROOT.as_bytes())
+        || begins_inside()
+        || memchr::memmem::find(path, name).is_some()
+        || is_shared(path)
 }
 
 /// Whether `path` is that of a package which the disk does not have, and that only modules on the disk look for.
@@ -94,9 +100,8 @@ fn place(path: &[u8], follows: bool) -> Place {
     let absolute: Cow<[u8]> = match path.first() {
         Some(b'/') => Cow::Borrowed(path),
         _ => {
-            let Ok(mut base) = std::env::current_dir() else { return Place::Disk };
-            base.push(std::ffi::OsStr::from_bytes(path));
-            Cow::Owned(base.into_os_string().into_encoded_bytes())
+            let Ok(base) = current_dir() else { return Place::Disk };
+            Cow::Owned([base.as_encoded_bytes(), b"/", path].concat())
         }
     };
     let mut parts: Vec<&[u8]> = Vec::new();

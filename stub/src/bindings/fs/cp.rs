@@ -6,10 +6,10 @@ use v8::{Local, PinScope, Value};
 
 use super::args::{self, c_string, integer};
 use super::jobs::schedule;
-use super::recursive::{errno_exception, join, system_message};
+use super::recursive::{errno_exception, join};
 use super::request::{Args, Failed, Return};
 use crate::bindings::async_wrap;
-use crate::errors::{Kind, with_code};
+use crate::errors::{Kind, system_message, with_code};
 use crate::uv::fs::{Call, Output, Stat, kind};
 use crate::{js, vfs, wrap};
 
@@ -441,7 +441,7 @@ fn absolute(path: &[u8], target: &[u8]) -> Vec<u8> {
     }
     let mut base = Vec::new();
     if !path.starts_with(b"/") {
-        base = std::env::current_dir().unwrap_or_default().into_os_string().into_encoded_bytes();
+        base = vfs::current_dir().unwrap_or_default().into_encoded_bytes();
         base.push(b'/');
     }
     base.extend(path);

@@ -94,7 +94,7 @@ pub fn resolve(base: &str, path: &str) -> String {
         false => format!("{base}/{path}"),
     };
     if !whole.starts_with('/') {
-        let current = std::env::current_dir().unwrap_or_default();
+        let current = vfs::current_dir().unwrap_or_default();
         whole = format!("{}/{whole}", current.to_string_lossy());
     }
     let mut parts = Vec::new();

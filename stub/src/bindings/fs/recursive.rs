@@ -7,7 +7,7 @@ use v8::{Array, Local, PinScope, Value};
 use super::args::{c_string, integer, path};
 use super::output::{Product, Shape};
 use super::request::{Args, Failed, Return, Task, dispatch};
-use crate::errors::{Kind, throw_code};
+use crate::errors::{Kind, system_message, throw_code};
 use crate::text::{self, Encoding};
 use crate::uv::fs::{Call, Entry, Output, kind};
 use crate::vfs;
@@ -237,12 +237,6 @@ fn remove(path: &[u8], recursive: bool) -> Result<(), i32> {
         }
     }
     vfs::run(remove(c_string(path.to_vec()))).map(drop)
-}
-
-/// The system's text for an error, such as `Device or resource busy`.
-pub fn system_message(errno: i32) -> String {
-    let text = std::io::Error::from_raw_os_error(errno).to_string();
-    text.rsplit_once(" (os error").map_or(text.clone(), |(text, _)| text.to_owned())
 }
 
 /// The error that Node's `ErrnoException` makes: `EPERM, Operation not permitted 'x'`. Its number is the system's.

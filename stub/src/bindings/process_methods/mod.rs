@@ -1,9 +1,11 @@
 //! `internalBinding('process_methods')`: what `process` does.
 
+mod addon;
 mod env;
 mod object;
 mod usage;
 
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 
 use v8::{FunctionCallbackArguments, Local, Object, PinScope, ReturnValue, Value};
@@ -13,7 +15,7 @@ use super::util::env_file;
 use crate::errors::{self, Failure, Kind};
 use crate::realm::Realm;
 use crate::uv::process;
-use crate::{aliased, js, uv};
+use crate::{aliased, js, uv, vfs};
 
 pub use env::{env_proxy, is_env};
 pub use object::executable;
@@ -100,7 +102,7 @@ fn cause_segfault<'s>(_: &mut PinScope<'s, '_>, _: Args<'s>, _: Return<'s>) {
 }
 
 fn cwd<'s>(scope: &mut PinScope<'s, '_>, _: Args<'s>, mut rv: Return<'s>) {
-    let errno = match process::current_dir() {
+    let errno = match vfs::current_dir() {
         Ok(path) => {
             if let Some(path) = crate::text::utf8(scope, path.as_bytes()) {
                 rv.set(path.into());
@@ -127,9 +129,8 @@ const ENOENT: i32 = -libc::ENOENT;
 
 fn chdir<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
     let dest = args.get(0).to_rust_string_lossy(scope);
-    let errno = process::change_dir(&dest);
-    if errno < 0 {
-        let current = process::current_dir().map(|path| path.to_string_lossy().into_owned()).unwrap_or_default();
+    if let Err(errno) = vfs::change_dir(OsStr::new(&dest)) {
+        let current = vfs::current_dir().map(|path| path.to_string_lossy().into_owned()).unwrap_or_default();
         let failure = Failure { errno, syscall: "chdir", path: Some(&current), dest: Some(&dest) };
         errors::throw_uv(scope, failure);
     }
@@ -154,14 +155,28 @@ fn raw_debug<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
     super::errors::print(&format!("{text}\n"));
 }
 
-/// Native addons can't be loaded: the executable is static and has no interface for them.
+/// `dlopen(module, path, flags)`. Native addons can't be loaded: the executable is static and has no interface for them.
 fn dlopen<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
+    if args.length() < 2 {
+        let message = "process.dlopen needs at least 2 arguments";
+        return errors::throw_code(scope, Kind::TypeError, "ERR_MISSING_ARGS", message);
+    }
+    if args.get(2).int32_value(scope).is_none() {
+        let message = "flag argument must be an integer.";
+        return errors::throw_code(scope, Kind::TypeError, "ERR_INVALID_ARG_TYPE", message);
+    }
+    let exports = js::name(scope, "exports");
+    let exports = args.get(0).to_object(scope).and_then(|module| module.get(scope, exports.into()));
+    if exports.and_then(|exports| exports.to_object(scope)).is_none() {
+        // Neither null nor undefined has properties: an exception is on its way, but from `to_object` there is none.
+        let message = js::string(scope, "Cannot convert undefined or null to object");
+        let error = v8::Exception::type_error(scope, message);
+        scope.throw_exception(error);
+        return;
+    }
     let path = args.get(1).to_rust_string_lossy(scope);
-    let message = match std::fs::metadata(&path) {
-        Ok(_) => format!("{path}: native addons cannot be loaded into a program built by Kiln"),
-        Err(_) => format!("{path}: cannot open shared object file: No such file or directory"),
-    };
-    errors::throw_code(scope, Kind::Error, "ERR_DLOPEN_FAILED", &message);
+    let why = addon::why_not(path.as_bytes());
+    errors::throw_code(scope, Kind::Error, "ERR_DLOPEN_FAILED", &format!("{path}: {why}"));
 }
 
 fn really_exit<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
@@ -171,7 +186,8 @@ fn really_exit<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) 
 
 /// `execve(path, args, env)`: throws if it comes back.
 fn execve<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
-    let file = c_text(scope, args.get(0));
+    let mut file = c_text(scope, args.get(0));
+    vfs::copied(&mut file);
     let arguments = c_texts(scope, args.get(1)).unwrap_or_default();
     let environment = c_texts(scope, args.get(2)).unwrap_or_default();
     process::reset_stdio();
