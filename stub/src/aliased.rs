@@ -5,6 +5,7 @@
 use std::cell::Cell;
 
 use crate::realm::Realm;
+use crate::slots::Name;
 
 /// A number type that a typed array can hold.
 pub trait Element: Copy + 'static {
@@ -33,7 +34,7 @@ macro_rules! element {
 element!(u8 => Uint8Array, i32 => Int32Array, u32 => Uint32Array, f64 => Float64Array, i64 => BigInt64Array);
 
 /// Makes the array of slot `name`, all zero.
-pub fn create<'s, T: Element>(scope: &v8::PinScope<'s, '_>, name: &str, length: usize) -> v8::Local<'s, v8::Value> {
+pub fn create<'s, T: Element>(scope: &v8::PinScope<'s, '_>, name: impl Into<Name>, length: usize) -> v8::Local<'s, v8::Value> {
     // A buffer of its own: a small array without one lives in the heap, where it moves.
     let buffer = v8::ArrayBuffer::new(scope, length * size_of::<T>());
     let array = T::view(scope, buffer, length).expect("the length is within V8's limits");
@@ -42,15 +43,12 @@ pub fn create<'s, T: Element>(scope: &v8::PinScope<'s, '_>, name: &str, length: 
 }
 
 /// The elements of the array of slot `name`; none before it is made.
-pub fn cells<'s, T: Element>(scope: &v8::PinScope<'s, '_>, name: &str) -> &'s [Cell<T>] {
-    let view: Option<v8::Local<v8::ArrayBufferView>> =
-        Realm::current().slot(scope, name).and_then(|value| value.try_into().ok());
-    let Some(view) = view else { return &[] };
-    let data = view.data().cast::<Cell<T>>();
+pub fn cells<'s, T: Element>(scope: &v8::PinScope<'s, '_>, name: impl Into<Name>) -> &'s [Cell<T>] {
+    let Some((data, length)) = Realm::with(|realm| realm.memory(scope, name.into())) else { return &[] };
     if data.is_null() {
         return &[];
     }
     // SAFETY: the view holds that many elements of the type that `create` made, and is kept alive by its slot;
     // nothing detaches these buffers. `Cell` allows for JavaScript's writes.
-    unsafe { std::slice::from_raw_parts(data, view.byte_length() / size_of::<T>()) }
+    unsafe { std::slice::from_raw_parts(data.cast(), length / size_of::<T>()) }
 }

@@ -7,6 +7,7 @@
 //! with a message that names it.
 
 use crate::realm::Realm;
+use crate::slots::Name;
 use crate::{facts, js, wrap};
 
 /// How a function relates to the world outside of the heap.
@@ -196,9 +197,9 @@ impl Room {
 impl NativeClass {
     /// The constructor, made once for each context.
     pub fn constructor<'s>(&self, scope: &mut v8::PinScope<'s, '_>) -> v8::Local<'s, v8::Function> {
-        let slot = format!("class {}", self.name);
+        let slot = Name::class(self.name);
         let realm = Realm::current();
-        if let Some(constructor) = realm.function(scope, &slot) {
+        if let Some(constructor) = realm.function(scope, slot) {
             return constructor;
         }
         let template = self.template(scope);
@@ -214,7 +215,7 @@ impl NativeClass {
         if let Some(base) = self.base {
             inherit(scope, constructor, base);
         }
-        realm.set_slot(scope, &slot, constructor);
+        realm.set_slot(scope, slot, constructor);
         constructor
     }
 }
@@ -252,7 +253,7 @@ pub fn foreign_class<'s>(scope: &mut v8::PinScope<'s, '_>, names: &[&str]) -> Op
 /// Makes `constructor` a subclass of the native class `base`.
 ///
 /// This is done on the functions, not their templates: a template's handle would not outlive a snapshot.
-fn inherit<'s>(scope: &mut v8::PinScope<'s, '_>, constructor: v8::Local<'s, v8::Function>, base: &str) {
+fn inherit<'s>(scope: &mut v8::PinScope<'s, '_>, constructor: v8::Local<'s, v8::Function>, base: &'static str) {
     let base = class(scope, base);
     let prototype = |scope: &mut v8::PinScope<'s, '_>, function: v8::Local<'s, v8::Function>| {
         let value = js::get(scope, function.into(), "prototype");
@@ -265,8 +266,8 @@ fn inherit<'s>(scope: &mut v8::PinScope<'s, '_>, constructor: v8::Local<'s, v8::
 }
 
 /// The constructor of a native class of any room.
-pub fn class<'s>(scope: &mut v8::PinScope<'s, '_>, name: &str) -> v8::Local<'s, v8::Function> {
-    if let Some(constructor) = Realm::current().function(scope, &format!("class {name}")) {
+pub fn class<'s>(scope: &mut v8::PinScope<'s, '_>, name: &'static str) -> v8::Local<'s, v8::Function> {
+    if let Some(constructor) = Realm::current().function(scope, Name::class(name)) {
         return constructor;
     }
     crate::bindings::ROOMS
@@ -280,7 +281,7 @@ pub fn class<'s>(scope: &mut v8::PinScope<'s, '_>, name: &str) -> v8::Local<'s, 
 /// `new NAME(...arguments)` of a native class.
 pub fn construct<'s>(
     scope: &mut v8::PinScope<'s, '_>,
-    name: &str,
+    name: &'static str,
     arguments: &[v8::Local<'s, v8::Value>],
 ) -> Option<v8::Local<'s, v8::Object>> {
     class(scope, name).new_instance(scope, arguments)

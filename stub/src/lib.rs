@@ -18,6 +18,8 @@ pub mod library;
 pub mod pages;
 pub mod platform;
 pub mod realm;
+
+mod slots;
 pub mod snapshot;
 pub mod source;
 pub mod start;

@@ -12,6 +12,7 @@ use kiln_payload::Image;
 use rustc_hash::FxHashMap;
 
 use crate::library::Library;
+use crate::slots::{Name, Slots};
 use crate::source::Source;
 use crate::thread::Thread;
 use crate::wrap::Wraps;
@@ -20,7 +21,7 @@ use crate::wrap::Wraps;
 pub struct Realm {
     isolate: v8::UnsafeRawIsolatePtr,
     context: RefCell<Option<v8::Global<v8::Context>>>,
-    slots: RefCell<FxHashMap<String, v8::Global<v8::Value>>>,
+    slots: Slots,
     rooms: RefCell<FxHashMap<TypeId, Rc<dyn Any>>>,
     /// Objects of native classes.
     pub wraps: Wraps,
@@ -55,7 +56,7 @@ impl Realm {
             // SAFETY: the pointer is only used while the isolate lives; `uninstall` comes first.
             isolate: unsafe { isolate.as_raw_isolate_ptr() },
             context: RefCell::default(),
-            slots: RefCell::default(),
+            slots: Slots::default(),
             rooms: RefCell::default(),
             wraps: Wraps::new(building),
             callback_depth: Cell::new(0),
@@ -78,6 +79,11 @@ impl Realm {
         CURRENT.with_borrow(|current| current.clone().expect("native code runs inside a realm"))
     }
 
+    /// Runs `body`, which neither installs nor uninstalls one, with the realm of this thread.
+    pub fn with<R>(body: impl FnOnce(&Realm) -> R) -> R {
+        CURRENT.with_borrow(|current| body(current.as_ref().expect("native code runs inside a realm")))
+    }
+
     /// Runs `body` with the realm of this thread, if there still is one.
     pub fn with_current(body: impl FnOnce(&Realm)) {
         let realm = CURRENT.try_with(|current| current.borrow().clone()).ok().flatten();
@@ -92,31 +98,37 @@ impl Realm {
     }
 
     /// Keeps `value` under `name`, across a snapshot too.
-    pub fn set_slot<'s, T>(&self, scope: &v8::PinScope<'s, '_>, name: &str, value: v8::Local<'s, T>)
+    pub fn set_slot<'s, T>(&self, scope: &v8::PinScope<'s, '_>, name: impl Into<Name>, value: v8::Local<'s, T>)
     where
         v8::Local<'s, T>: Into<v8::Local<'s, v8::Value>>,
     {
         let value: v8::Local<v8::Value> = value.into();
-        self.slots.borrow_mut().insert(name.to_owned(), v8::Global::new(scope, value));
+        self.slots.set(name.into(), v8::Global::new(scope, value));
     }
 
     /// What [`Realm::set_slot`] keeps under `name`.
-    pub fn slot<'s>(&self, scope: &v8::PinScope<'s, '_>, name: &str) -> Option<v8::Local<'s, v8::Value>> {
-        self.slots.borrow().get(name).map(|value| v8::Local::new(scope, value))
+    pub fn slot<'s>(&self, scope: &v8::PinScope<'s, '_>, name: impl Into<Name>) -> Option<v8::Local<'s, v8::Value>> {
+        self.slots.get(scope, name.into())
+    }
+
+    /// Where the elements of the typed array of slot `name` are, and how many bytes they take.
+    pub fn memory(&self, scope: &v8::PinScope, name: Name) -> Option<(*mut u8, usize)> {
+        self.slots.memory(scope, name)
     }
 
     /// The function kept under `name`.
-    pub fn function<'s>(&self, scope: &v8::PinScope<'s, '_>, name: &str) -> Option<v8::Local<'s, v8::Function>> {
+    pub fn function<'s>(&self, scope: &v8::PinScope<'s, '_>, name: impl Into<Name>) -> Option<v8::Local<'s, v8::Function>> {
         self.slot(scope, name).and_then(|value| value.try_into().ok())
     }
 
     /// The object kept under `name`.
-    pub fn object<'s>(&self, scope: &v8::PinScope<'s, '_>, name: &str) -> Option<v8::Local<'s, v8::Object>> {
+    pub fn object<'s>(&self, scope: &v8::PinScope<'s, '_>, name: impl Into<Name>) -> Option<v8::Local<'s, v8::Object>> {
         self.slot(scope, name).and_then(|value| value.try_into().ok())
     }
 
     /// The map kept under `name`, made when first asked for.
-    pub fn map<'s>(&self, scope: &v8::PinScope<'s, '_>, name: &str) -> v8::Local<'s, v8::Map> {
+    pub fn map<'s>(&self, scope: &v8::PinScope<'s, '_>, name: impl Into<Name>) -> v8::Local<'s, v8::Map> {
+        let name = name.into();
         self.slot(scope, name).and_then(|map| map.try_into().ok()).unwrap_or_else(|| {
             let map = v8::Map::new(scope);
             self.set_slot(scope, name, map);
@@ -126,9 +138,9 @@ impl Realm {
 
     /// All slots as an array of names and values, for the snapshot. The realm forgets them.
     pub fn take_slots<'s>(&self, scope: &mut v8::PinScope<'s, '_>) -> v8::Local<'s, v8::Array> {
-        let mut slots: Vec<_> = self.slots.take().into_iter().collect();
-        slots.sort_by(|(left, _), (right, _)| left.cmp(right));
-        let elements: Vec<v8::Local<v8::Value>> = slots
+        let elements: Vec<v8::Local<v8::Value>> = self
+            .slots
+            .take()
             .into_iter()
             .flat_map(|(name, value)| [crate::js::string(scope, &name).into(), v8::Local::new(scope, value)])
             .collect();
@@ -142,7 +154,7 @@ impl Realm {
                 continue;
             };
             let name = name.to_rust_string_lossy(scope);
-            self.slots.borrow_mut().insert(name, v8::Global::new(scope, value));
+            self.slots.restore(name, v8::Global::new(scope, value));
         }
     }
 

@@ -165,7 +165,7 @@ pub(crate) fn run_main<'s>(scope: &mut v8::PinScope<'s, '_>, main: v8::Local<'s,
     let realm = Realm::current();
     let slots =
         [bootstrap::PROCESS, bindings::builtins::REQUIRE, bindings::builtins::INTERNAL_BINDING, bootstrap::PRIMORDIALS];
-    let values: Option<Vec<_>> = slots.iter().map(|slot| realm.slot(scope, slot)).collect();
+    let values: Option<Vec<_>> = slots.iter().map(|slot| realm.slot(scope, *slot)).collect();
     let Some(values) = values else { return };
     let resource = v8::Object::new(scope);
     // Node's main script runs in the asynchronous context 1.

@@ -8,8 +8,6 @@ use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use rustc_hash::FxHashMap;
-
 use crate::realm::Realm;
 
 /// Internal fields of a native class's object: the key.
@@ -25,11 +23,12 @@ pub struct AsyncIds {
 }
 
 struct Entry {
+    serial: u64,
     state: Rc<dyn Any>,
     ids: Cell<AsyncIds>,
     provider: Cell<&'static str>,
-    /// The `AsyncContextFrame` that the object was made in.
-    frame: RefCell<v8::Global<v8::Value>>,
+    /// The `AsyncContextFrame` that the object was made in, unless there was none.
+    frame: RefCell<Option<v8::Global<v8::Value>>>,
     /// Keeps the object alive while native code needs it.
     strong: RefCell<Option<v8::Global<v8::Object>>>,
     /// Otherwise: takes the entry out once the object is collected.
@@ -38,44 +37,61 @@ struct Entry {
 
 /// The realm's table of native states.
 pub struct Wraps {
-    entries: RefCell<FxHashMap<i32, Rc<Entry>>>,
-    next: Cell<i32>,
+    places: RefCell<Vec<Place>>,
+    free: RefCell<Vec<usize>>,
+    /// How many objects there have been.
+    next: Cell<u64>,
+    building: bool,
+}
+
+/// A place in the table, for one object after the other.
+#[derive(Default)]
+struct Place {
+    entry: Option<Rc<Entry>>,
+    /// How many objects have had it before.
+    used: u32,
 }
 
 /// Gives `object` the state `state`; it lives as long as the object does, or until [`detach`].
 pub fn attach<T: 'static>(scope: &mut v8::PinScope, object: v8::Local<v8::Object>, state: T) -> Rc<T> {
     let realm = Realm::current();
-    let key = realm.wraps.next.get();
-    // Keys are not used again before two thousand million objects have come and gone.
-    realm.wraps.next.set(key.wrapping_add(1) & i32::MAX);
+    let (place, used) = realm.wraps.reserve();
     let state = Rc::new(state);
-    object.set_internal_field(0, v8::Integer::new(scope, key).into());
+    object.set_internal_field(0, v8::Integer::new(scope, realm.wraps.key(place)).into());
     let weak = v8::Weak::with_guaranteed_finalizer(
         scope,
         object,
         Box::new(move || {
             // At the end of the process the realm may be gone before its objects.
-            Realm::with_current(|realm| drop(realm.wraps.entries.borrow_mut().remove(&key)));
+            Realm::with_current(|realm| drop(realm.wraps.release(place, used)));
         }),
     );
-    let frame = scope.get_continuation_preserved_embedder_data();
-    let frame = v8::Global::new(scope, frame);
+    let serial = realm.wraps.next.get();
+    realm.wraps.next.set(serial + 1);
     let entry = Entry {
+        serial,
         state: state.clone(),
         ids: Cell::default(),
         provider: Cell::new("NONE"),
-        frame: RefCell::new(frame),
+        frame: RefCell::new(running_frame(scope)),
         strong: RefCell::default(),
         _weak: weak,
     };
-    realm.wraps.entries.borrow_mut().insert(key, Rc::new(entry));
+    realm.wraps.places.borrow_mut()[place].entry = Some(Rc::new(entry));
     state
+}
+
+fn running_frame(scope: &v8::PinScope) -> Option<v8::Global<v8::Value>> {
+    let frame = scope.get_continuation_preserved_embedder_data();
+    (!frame.is_undefined()).then(|| v8::Global::new(scope, frame))
 }
 
 /// Takes the native state away from `object`.
 pub fn detach(scope: &mut v8::PinScope, object: v8::Local<v8::Object>) {
-    if let Some(key) = key(scope, object) {
-        let entry = Realm::current().wraps.entries.borrow_mut().remove(&key);
+    let realm = Realm::current();
+    if let Some(place) = place(scope, object) {
+        let used = realm.wraps.places.borrow().get(place).map_or(0, |place| place.used);
+        let entry = realm.wraps.release(place, used);
         object.set_internal_field(0, v8::undefined(scope).into());
         drop(entry);
     }
@@ -116,14 +132,13 @@ pub fn context_frame<'s>(
     scope: &v8::PinScope<'s, '_>,
     object: v8::Local<v8::Object>,
 ) -> Option<v8::Local<'s, v8::Value>> {
-    entry(scope, object).map(|entry| v8::Local::new(scope, &*entry.frame.borrow()))
+    entry(scope, object).and_then(|entry| entry.frame.borrow().as_ref().map(|frame| v8::Local::new(scope, frame)))
 }
 
 /// Gives `object` the running context's `AsyncContextFrame`.
 pub fn renew_context_frame(scope: &v8::PinScope, object: v8::Local<v8::Object>) {
     if let Some(entry) = entry(scope, object) {
-        let frame = scope.get_continuation_preserved_embedder_data();
-        *entry.frame.borrow_mut() = v8::Global::new(scope, frame);
+        *entry.frame.borrow_mut() = running_frame(scope);
     }
 }
 
@@ -135,43 +150,75 @@ pub fn provider(scope: &v8::PinScope, object: v8::Local<v8::Object>) -> &'static
 /// All objects that native code keeps alive, with their kinds.
 pub fn alive<'s>(scope: &v8::PinScope<'s, '_>) -> Vec<(v8::Local<'s, v8::Object>, &'static str)> {
     let realm = Realm::current();
-    let entries = realm.wraps.entries.borrow();
-    let mut keys: Vec<_> = entries.keys().copied().collect();
-    keys.sort_unstable();
-    keys.iter()
-        .filter_map(|key| {
-            let entry = &entries[key];
+    let places = realm.wraps.places.borrow();
+    let mut alive: Vec<_> = places
+        .iter()
+        .filter_map(|place| {
+            let entry = place.entry.as_ref()?;
             let strong = entry.strong.borrow();
-            strong.as_ref().map(|object| (v8::Local::new(scope, object), entry.provider.get()))
+            strong.as_ref().map(|object| (entry.serial, v8::Local::new(scope, object), entry.provider.get()))
         })
-        .collect()
+        .collect();
+    // In the order in which they were made.
+    alive.sort_unstable_by_key(|(serial, ..)| *serial);
+    alive.into_iter().map(|(_, object, provider)| (object, provider)).collect()
 }
 
 impl Wraps {
     /// An empty table. Keys of objects that a snapshot brings along, whose states it does not, mean nothing in it.
     pub fn new(building: bool) -> Self {
-        /// Where keys begin at run time: no build makes that many objects.
-        const RESTORED: i32 = 1 << 30;
-        Wraps { entries: RefCell::default(), next: Cell::new(if building { 0 } else { RESTORED }) }
+        Wraps { places: RefCell::default(), free: RefCell::default(), next: Cell::default(), building }
+    }
+
+    /// A place that is free, and how many have had it.
+    fn reserve(&self) -> (usize, u32) {
+        let mut places = self.places.borrow_mut();
+        let place = self.free.borrow_mut().pop().unwrap_or_else(|| {
+            places.push(Place::default());
+            places.len() - 1
+        });
+        (place, places[place].used)
+    }
+
+    /// Takes out what is at `place`, if that is still the one that got it as number `used`.
+    fn release(&self, place: usize, used: u32) -> Option<Rc<Entry>> {
+        let mut places = self.places.borrow_mut();
+        let found = places.get_mut(place).filter(|found| found.used == used)?;
+        let entry = found.entry.take()?;
+        found.used = used.wrapping_add(1);
+        self.free.borrow_mut().push(place);
+        Some(entry)
+    }
+
+    /// What an object whose state is at `place` has in its field. Those of the build are positive, others negative.
+    fn key(&self, place: usize) -> i32 {
+        if self.building { place as i32 } else { !(place as i32) }
+    }
+
+    fn place(&self, key: i32) -> Option<usize> {
+        usize::try_from(if self.building { key } else { !key }).ok()
     }
 
     /// Drops all states, before a snapshot or the end.
     pub fn clear(&self) {
-        let entries = self.entries.take();
-        drop(entries);
+        self.free.take();
+        let places = self.places.take();
+        drop(places);
     }
 }
 
-fn key(scope: &v8::PinScope, object: v8::Local<v8::Object>) -> Option<i32> {
+/// Where the state of `object` is.
+fn place(scope: &v8::PinScope, object: v8::Local<v8::Object>) -> Option<usize> {
     if object.internal_field_count() < FIELDS {
         return None;
     }
     let field = object.get_internal_field(scope, 0)?;
     let value = v8::Local::<v8::Value>::try_from(field).ok()?;
-    v8::Local::<v8::Int32>::try_from(value).ok().map(|key| key.value())
+    let key = v8::Local::<v8::Int32>::try_from(value).ok()?.value();
+    Realm::with(|realm| realm.wraps.place(key))
 }
 
 fn entry(scope: &v8::PinScope, object: v8::Local<v8::Object>) -> Option<Rc<Entry>> {
-    let key = key(scope, object)?;
-    Realm::current().wraps.entries.borrow().get(&key).cloned()
+    let place = place(scope, object)?;
+    Realm::with(|realm| realm.wraps.places.borrow().get(place)?.entry.clone())
 }

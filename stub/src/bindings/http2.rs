@@ -12,12 +12,19 @@ crate::room! {
 
 fn setup<'s>(scope: &mut PinScope<'s, '_>, target: Local<'s, Object>) {
     facts::install(scope, "http2", target);
-    for (name, length) in [("optionsBuffer", 14), ("settingsBuffer", 29)] {
-        let array = aliased::create::<u32>(scope, &format!("http2.{name}"), length);
+    for (slot, name, length) in
+        [("http2.optionsBuffer", "optionsBuffer", 14), ("http2.settingsBuffer", "settingsBuffer", 29)]
+    {
+        let array = aliased::create::<u32>(scope, slot, length);
         js::set(scope, target, name, array);
     }
-    for (name, length) in [("sessionState", 9), ("streamState", 6), ("sessionStats", 9), ("streamStats", 6)] {
-        let array = aliased::create::<f64>(scope, &format!("http2.{name}"), length);
+    for (slot, name, length) in [
+        ("http2.sessionState", "sessionState", 9),
+        ("http2.streamState", "streamState", 6),
+        ("http2.sessionStats", "sessionStats", 9),
+        ("http2.streamStats", "streamStats", 6),
+    ] {
+        let array = aliased::create::<f64>(scope, slot, length);
         js::set(scope, target, name, array);
     }
 }

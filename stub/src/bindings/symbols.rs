@@ -3,6 +3,7 @@
 use v8::{Array, Local, Object, PinScope, Symbol};
 
 use crate::realm::Realm;
+use crate::slots::Name;
 use crate::{facts, js};
 
 crate::room! {
@@ -23,8 +24,7 @@ fn setup<'s>(scope: &mut PinScope<'s, '_>, target: Local<'s, Object>) {
     }
 }
 
-/// All of them, by name: what the per-context scripts call `perIsolateSymbols`. Each also has the slot
-/// `symbols.<name>`.
+/// All of them, by name: what the per-context scripts call `perIsolateSymbols`.
 pub fn all<'s>(scope: &mut PinScope<'s, '_>) -> Local<'s, Object> {
     let realm = Realm::current();
     if let Some(all) = realm.object(scope, ALL) {
@@ -40,17 +40,18 @@ pub fn all<'s>(scope: &mut PinScope<'s, '_>) -> Local<'s, Object> {
         let symbol = Symbol::new(scope, description.try_into().ok());
         let name = name.to_rust_string_lossy(scope);
         js::set(scope, all, &name, symbol);
-        realm.set_slot(scope, &format!("symbols.{name}"), symbol);
     }
     all
 }
 
 /// The symbol `name`, such as `owner_symbol`.
-pub fn symbol<'s>(scope: &mut PinScope<'s, '_>, name: &str) -> Local<'s, Symbol> {
-    let symbol = Realm::current().slot(scope, &format!("symbols.{name}"));
-    let symbol = symbol.or_else(|| {
+pub fn symbol<'s>(scope: &mut PinScope<'s, '_>, name: &'static str) -> Local<'s, Symbol> {
+    let realm = Realm::current();
+    let symbol = realm.slot(scope, Name::symbol(name)).or_else(|| {
         let all = all(scope);
-        js::get(scope, all, name)
+        let symbol = js::get(scope, all, name)?;
+        realm.set_slot(scope, Name::symbol(name), symbol);
+        Some(symbol)
     });
     symbol.and_then(|symbol| symbol.try_into().ok()).unwrap_or_else(|| panic!("Node has no symbol {name}"))
 }

@@ -48,7 +48,7 @@ fn setup<'s>(scope: &mut PinScope<'s, '_>, target: Local<'s, Object>) {
     js::set(scope, target, "kHeapSpaces", spaces);
 }
 
-fn fill(scope: &PinScope, slot: &str, numbers: &[f64]) {
+fn fill(scope: &PinScope, slot: &'static str, numbers: &[f64]) {
     for (cell, number) in aliased::cells::<f64>(scope, slot).iter().zip(numbers) {
         cell.set(*number);
     }

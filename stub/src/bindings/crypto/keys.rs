@@ -239,7 +239,7 @@ fn create_class<'s>(
     scope: &mut PinScope<'s, '_>,
     args: &Args<'s>,
     rv: &mut Return<'s>,
-    name: &str,
+    name: &'static str,
 ) -> Option<Local<'s, Array>> {
     let callback = Local::<Function>::try_from(args.get(0)).ok()?;
     let class = binding::class(scope, name);

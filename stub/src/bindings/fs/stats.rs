@@ -94,7 +94,7 @@ fn array<'s>(
     fields: &[i64],
     bigint: bool,
     shared: bool,
-    slots: [&str; 2],
+    slots: [&'static str; 2],
 ) -> Option<Local<'s, Value>> {
     let number = |field: &i64| *field as f64;
     if shared {

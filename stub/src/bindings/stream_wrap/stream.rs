@@ -151,7 +151,7 @@ pub fn accept<'s>(
     scope: &mut PinScope<'s, '_>,
     object: Local<'s, Object>,
     server: &Handle,
-    class: &str,
+    class: &'static str,
 ) -> Option<Local<'s, Object>> {
     let trigger = wrap::async_ids(scope, object).id;
     // Each class has 0 for a plain socket.
@@ -283,7 +283,7 @@ pub fn listen<'s>(scope: &mut PinScope<'s, '_>, args: &Args<'s>, mut rv: Return<
     rv.set_int32(result);
 }
 
-fn connected(state: &Weak<HandleState>, status: i32, class: &str) {
+fn connected(state: &Weak<HandleState>, status: i32, class: &'static str) {
     let Some(state) = state.upgrade() else { return };
     realm::enter(|scope| {
         let (Some(object), Some(server)) = (state.object(scope), state.handle()) else { return };
