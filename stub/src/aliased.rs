@@ -4,6 +4,8 @@
 
 use std::cell::Cell;
 
+use v8::fast_api::FastApiCallbackOptions;
+
 use crate::realm::Realm;
 use crate::slots::Name;
 
@@ -34,12 +36,31 @@ macro_rules! element {
 element!(u8 => Uint8Array, i32 => Int32Array, u32 => Uint32Array, f64 => Float64Array, i64 => BigInt64Array);
 
 /// Makes the array of slot `name`, all zero.
-pub fn create<'s, T: Element>(scope: &v8::PinScope<'s, '_>, name: impl Into<Name>, length: usize) -> v8::Local<'s, v8::Value> {
+pub fn create<'s, T: Element>(
+    scope: &v8::PinScope<'s, '_>,
+    name: impl Into<Name>,
+    length: usize,
+) -> v8::Local<'s, v8::Value> {
     // A buffer of its own: a small array without one lives in the heap, where it moves.
     let buffer = v8::ArrayBuffer::new(scope, length * size_of::<T>());
     let array = T::view(scope, buffer, length).expect("the length is within V8's limits");
     Realm::current().set_slot(scope, name, array);
     array
+}
+
+/// As [`cells`], for a fast call.
+pub fn cells_fast<'s, T: Element>(options: &'s FastApiCallbackOptions<'s>, name: &'static str) -> &'s [Cell<T>] {
+    match Realm::with(|realm| realm.known_memory(name.into())) {
+        // SAFETY: as in `cells`.
+        Some((data, length)) if !data.is_null() => unsafe {
+            std::slice::from_raw_parts(data.cast(), length / size_of::<T>())
+        },
+        _ => {
+            // SAFETY: V8 gave the options to the function that it is calling.
+            v8::callback_scope!(unsafe scope, options);
+            cells(scope, name)
+        }
+    }
 }
 
 /// The elements of the array of slot `name`; none before it is made.

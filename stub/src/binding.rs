@@ -6,6 +6,7 @@
 //! which functions are traps. What Node's binding has and the room has not fails when it is called,
 //! with a message that names it.
 
+use crate::fast::Fast;
 use crate::realm::Realm;
 use crate::slots::Name;
 use crate::{facts, js, wrap};
@@ -28,6 +29,8 @@ pub struct Function {
     pub class: Class,
     /// What V8 calls.
     pub callback: v8::FunctionCallback,
+    /// What it may call instead from optimized code.
+    pub fast: Option<&'static Fast>,
 }
 
 /// An accessor of a native class's prototype.
@@ -79,7 +82,12 @@ pub struct Room {
 macro_rules! function {
     (pure, $name:expr, $callback:path) => {{
         use v8::MapFnTo as _;
-        $crate::binding::Function { name: $name, class: $crate::binding::Class::Pure, callback: $callback.map_fn_to() }
+        $crate::binding::Function {
+            name: $name,
+            class: $crate::binding::Class::Pure,
+            callback: $callback.map_fn_to(),
+            fast: None,
+        }
     }};
     (trap, $name:expr, $callback:path) => {{
         use v8::MapFnTo as _;
@@ -93,8 +101,14 @@ macro_rules! function {
             }
             $callback(scope, args, rv)
         }
-        $crate::binding::Function { name: $name, class: $crate::binding::Class::Trap, callback: guarded.map_fn_to() }
+        $crate::binding::Function {
+            name: $name,
+            class: $crate::binding::Class::Trap,
+            callback: guarded.map_fn_to(),
+            fast: None,
+        }
     }};
+    ($class:ident, $name:expr, $callback:path, $fast:path) => {{ $crate::binding::Function { fast: Some(&$fast), ..$crate::function!($class, $name, $callback) } }};
 }
 
 /// Declares a room:
@@ -102,7 +116,7 @@ macro_rules! function {
 /// ```ignore
 /// room! {
 ///     name: "example",
-///     functions: { pure "add" => add, trap "now" => now },
+///     functions: { pure "add" => add, trap "now" => now as NOW },   // NOW: its fast call, see `fast!`
 ///     classes: {
 ///         "Timer" extends "HandleWrap" { trap new => timer_new, trap "start" => start }
 ///             get { "remaining" => remaining },
@@ -118,7 +132,7 @@ macro_rules! function {
 macro_rules! room {
     (
         name: $room:literal
-        $(, functions: { $($class:ident $name:literal => $callback:path),* $(,)? })?
+        $(, functions: { $($class:ident $name:literal => $callback:path $(as $fast:path)?),* $(,)? })?
         $(, classes: { $($(#[$hidden:ident])? $class_name:literal $(extends $base:literal)? {
                 $new_class:ident new => $new:path
                 $(, $method_class:ident $method:literal => $method_callback:path)* $(,)?
@@ -130,7 +144,7 @@ macro_rules! room {
         /// This binding.
         pub static ROOM: $crate::binding::Room = $crate::binding::Room {
             name: $room,
-            functions: || vec![$($($crate::function!($class, $name, $callback)),*)?],
+            functions: || vec![$($($crate::function!($class, $name, $callback $(, $fast)?)),*)?],
             classes: || vec![$($($crate::binding::NativeClass {
                 name: $class_name,
                 base: [$($base)?].into_iter().next(),
@@ -165,7 +179,9 @@ pub fn references() -> impl Iterator<Item = v8::ExternalReference> {
 impl Room {
     fn references(&self) -> Vec<v8::ExternalReference> {
         let function = |callback| v8::ExternalReference { function: callback };
-        let mut all: Vec<_> = (self.functions)().iter().map(|each| function(each.callback)).collect();
+        let functions = (self.functions)();
+        let mut all: Vec<_> = functions.iter().map(|each| function(each.callback)).collect();
+        all.extend(functions.iter().filter_map(|each| each.fast).flat_map(Fast::references));
         for class in (self.classes)() {
             all.push(function(class.constructor.callback));
             all.extend(class.methods.iter().map(|method| function(method.callback)));
@@ -289,8 +305,14 @@ pub fn construct<'s>(
 
 /// Sets a native function as `target[function.name]`.
 pub fn define(scope: &mut v8::PinScope, target: v8::Local<v8::Object>, function: Function) {
-    let value =
-        v8::Function::builder_raw(function.callback).constructor_behavior(v8::ConstructorBehavior::Throw).build(scope);
+    let value = match function.fast {
+        Some(fast) => {
+            v8::FunctionTemplate::builder_raw(function.callback).build_fast(scope, fast.overloads()).get_function(scope)
+        }
+        None => v8::Function::builder_raw(function.callback)
+            .constructor_behavior(v8::ConstructorBehavior::Throw)
+            .build(scope),
+    };
     if let Some(value) = value {
         let key = js::name(scope, function.name);
         value.set_name(key);

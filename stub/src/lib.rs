@@ -12,6 +12,7 @@ pub mod command_line;
 pub mod compression;
 pub mod errors;
 pub mod facts;
+pub mod fast;
 pub mod icu;
 pub mod js;
 pub mod library;

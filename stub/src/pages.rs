@@ -32,9 +32,11 @@ pub fn prepare_allocator() {
     // SAFETY: the settings are the allocator's own; the break moves up only, which the allocator expects of others; and
     // the advice is about memory that it has by then.
     unsafe {
-        // What V8 allocates at start stays in the heap, which grows once.
-        libc::mallopt(libc::M_MMAP_THRESHOLD, HUGE as c_int / 2);
-        libc::mallopt(libc::M_TRIM_THRESHOLD, 4 * HUGE as c_int);
+        // What V8 allocates at start stays in the heap, which grows once. The thresholds are those that the allocator
+        // comes to by itself, if it is not told any, in a program that frees large blocks: a block that is mapped anew
+        // for each file that is read costs more, in page faults, than reading it.
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 16 * HUGE as c_int);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, 32 * HUGE as c_int);
         libc::mallopt(libc::M_TOP_PAD, 2 * HUGE as c_int);
         let end = libc::sbrk(0) as usize;
         let start = (end + FIRST).next_multiple_of(HUGE);

@@ -116,8 +116,17 @@ impl Realm {
         self.slots.memory(scope, name)
     }
 
+    /// What [`Realm::memory`] gives, if it has been asked for this name before.
+    pub fn known_memory(&self, name: Name) -> Option<(*mut u8, usize)> {
+        self.slots.known_memory(name)
+    }
+
     /// The function kept under `name`.
-    pub fn function<'s>(&self, scope: &v8::PinScope<'s, '_>, name: impl Into<Name>) -> Option<v8::Local<'s, v8::Function>> {
+    pub fn function<'s>(
+        &self,
+        scope: &v8::PinScope<'s, '_>,
+        name: impl Into<Name>,
+    ) -> Option<v8::Local<'s, v8::Function>> {
         self.slot(scope, name).and_then(|value| value.try_into().ok())
     }
 

@@ -89,10 +89,15 @@ impl Slots {
         Some(v8::Local::new(scope, &self.values.borrow()[index]))
     }
 
+    /// What [`Slots::memory`] gives, if it has been asked for this name before.
+    pub fn known_memory(&self, name: Name) -> Option<(*mut u8, usize)> {
+        self.memory.borrow().get(&name.address()).copied()
+    }
+
     /// Where the elements of the typed array under `name` are, and how many bytes they take.
     pub fn memory(&self, scope: &v8::PinScope, name: Name) -> Option<(*mut u8, usize)> {
-        if let Some(known) = self.memory.borrow().get(&name.address()) {
-            return Some(*known);
+        if let Some(known) = self.known_memory(name) {
+            return Some(known);
         }
         let view = v8::Local::<v8::ArrayBufferView>::try_from(self.get(scope, name)?).ok()?;
         let memory = (view.data().cast::<u8>(), view.byte_length());

@@ -3,6 +3,8 @@
 
 use std::cell::Cell;
 
+use v8::fast_api::FastApiCallbackOptions;
+
 thread_local! {
     static ARMED: Cell<bool> = const { Cell::new(false) };
 }
@@ -11,6 +13,15 @@ thread_local! {
 /// which keeps its state apart by itself, and at run time.
 pub fn arm(armed: bool) {
     ARMED.set(armed);
+}
+
+/// As [`spring`], for a fast call.
+pub fn spring_fast(options: &FastApiCallbackOptions, function: &str) -> bool {
+    ARMED.get() && {
+        // SAFETY: V8 gave the options to the function that it is calling.
+        v8::callback_scope!(unsafe scope, options);
+        spring(scope, function)
+    }
 }
 
 /// Throws in `scope` and returns true when traps are armed and `function` must not run.

@@ -2,21 +2,22 @@
 
 use std::cell::{Cell, RefCell};
 
+use v8::fast_api::FastApiCallbackOptions;
 use v8::{FunctionCallbackArguments, Local, Object, PinScope, ReturnValue, Value};
 
 use crate::realm::Realm;
 use crate::uv::timers as uv_timers;
 use crate::wrap::AsyncIds;
-use crate::{aliased, bootstrap, callback, js};
+use crate::{aliased, bootstrap, callback, js, trap};
 
 crate::room! {
     name: "timers",
     functions: {
         pure "setupTimers" => setup_timers,
-        trap "getLibuvNow" => get_libuv_now,
-        trap "scheduleTimer" => schedule_timer,
-        trap "toggleTimerRef" => toggle_timer_ref,
-        trap "toggleImmediateRef" => toggle_immediate_ref,
+        trap "getLibuvNow" => get_libuv_now as GET_LIBUV_NOW,
+        trap "scheduleTimer" => schedule_timer as SCHEDULE_TIMER,
+        trap "toggleTimerRef" => toggle_timer_ref as TOGGLE_TIMER_REF,
+        trap "toggleImmediateRef" => toggle_immediate_ref as TOGGLE_IMMEDIATE_REF,
     },
     setup: setup,
 }
@@ -147,4 +148,31 @@ fn toggle_timer_ref<'s>(_: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>)
 
 fn toggle_immediate_ref<'s>(_: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
     uv_timers::keep_for_immediates(args.get(0).is_true());
+}
+
+crate::fast!(GET_LIBUV_NOW = get_libuv_now_fast as () -> f64);
+crate::fast!(SCHEDULE_TIMER = schedule_timer_fast as (f64) -> nothing);
+crate::fast!(TOGGLE_TIMER_REF = toggle_timer_ref_fast as (bool) -> nothing);
+crate::fast!(TOGGLE_IMMEDIATE_REF = toggle_immediate_ref_fast as (bool) -> nothing);
+
+extern "C" fn get_libuv_now_fast<'s>(_: Local<'s, Value>, options: &FastApiCallbackOptions<'s>) -> f64 {
+    if trap::spring_fast(options, "getLibuvNow") { 0.0 } else { now() }
+}
+
+extern "C" fn schedule_timer_fast<'s>(_: Local<'s, Value>, after: f64, options: &FastApiCallbackOptions<'s>) {
+    if !trap::spring_fast(options, "scheduleTimer") {
+        uv_timers::schedule(after.max(1.0) as u64);
+    }
+}
+
+extern "C" fn toggle_timer_ref_fast<'s>(_: Local<'s, Value>, keep: bool, options: &FastApiCallbackOptions<'s>) {
+    if !trap::spring_fast(options, "toggleTimerRef") {
+        uv_timers::keep_for_timers(keep);
+    }
+}
+
+extern "C" fn toggle_immediate_ref_fast<'s>(_: Local<'s, Value>, keep: bool, options: &FastApiCallbackOptions<'s>) {
+    if !trap::spring_fast(options, "toggleImmediateRef") {
+        uv_timers::keep_for_immediates(keep);
+    }
 }

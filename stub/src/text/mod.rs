@@ -199,6 +199,27 @@ pub fn write_string<'s>(
     }
 }
 
+/// As [`write_string`], for a string of which the code units are at hand, in an encoding that takes them one by one.
+pub fn write_narrow(units: &[u8], encoding: Encoding, target: &mut [u8]) -> usize {
+    let length = units.len().min(target.len());
+    if encoding == Encoding::Latin1 || units[..length].is_ascii() {
+        target[..length].copy_from_slice(&units[..length]);
+        return length;
+    }
+    if let Some(written) = write_utf8_fast(Units::Narrow(units), target) {
+        return written;
+    }
+    let mut written = 0;
+    for unit in units {
+        let mut bytes = [0; 2];
+        let bytes = char::from(*unit).encode_utf8(&mut bytes).as_bytes();
+        let Some(place) = target.get_mut(written..written + bytes.len()) else { break };
+        place.copy_from_slice(bytes);
+        written += bytes.len();
+    }
+    written
+}
+
 /// The bytes of `string` in `encoding`.
 pub fn bytes_of<'s>(scope: &mut PinScope<'s, '_>, string: Local<'s, v8::String>, encoding: Encoding) -> Vec<u8> {
     let mut bytes = vec![0; size(scope, string, encoding)];

@@ -1,24 +1,49 @@
 //! Copying, comparing and filling.
 
+use std::cell::Cell;
+
+use v8::fast_api::FastApiCallbackOptions;
 use v8::{ArrayBuffer, Local, PinScope, Value};
 
-use super::{Args, Return, index, throw_out_of_range, view};
+use super::{Args, Return, index, throw_not_a_buffer, throw_out_of_range, view};
 use crate::js;
 use crate::realm::Realm;
 use crate::text::{self, Encoding, STORAGE};
 
 /// `copy(source, target, targetStart, sourceStart, length)`: the library has checked the bounds.
 pub fn copy<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
-    let (Some(source), Some(target)) = (js::bytes(args.get(0)), js::bytes(args.get(1))) else { return };
+    let (Some(source), Some(target)) = (text::view(args.get(0)), text::view(args.get(1))) else { return };
     let number = |scope: &mut PinScope<'s, '_>, position| args.get(position).integer_value(scope).unwrap_or(0) as usize;
-    let (to, from, length) = (number(scope, 2), number(scope, 3), number(scope, 4));
+    let copied = copy_part(source, target, number(scope, 2), number(scope, 3), number(scope, 4));
+    rv.set_double(copied as f64);
+}
+
+crate::fast!(pub COPY = copy_fast as (Value, Value, u32, u32, u32) -> u32);
+
+extern "C" fn copy_fast<'s>(
+    _: Local<'s, Value>,
+    source: Local<'s, Value>,
+    target: Local<'s, Value>,
+    to: u32,
+    from: u32,
+    length: u32,
+    options: &FastApiCallbackOptions<'s>,
+) -> u32 {
+    // SAFETY: V8 gave the options to this call. Giving a small view a buffer of its own takes a scope.
+    v8::callback_scope!(unsafe _scope, options);
+    match (text::view(source), text::view(target)) {
+        (Some(source), Some(target)) => copy_part(source, target, to as usize, from as usize, length as usize) as u32,
+        _ => 0,
+    }
+}
+
+fn copy_part(source: &[Cell<u8>], target: &[Cell<u8>], to: usize, from: usize, length: usize) -> usize {
     // Detached in between: nothing is there any more.
     let source = from.checked_add(length).and_then(|end| source.get(from..end));
-    let copied = match (target.get(to..), source) {
+    match (target.get(to..), source) {
         (Some(target), Some(source)) if target.len() >= length => text::copy(target, source),
         _ => 0,
-    };
-    rv.set_double(copied as f64);
+    }
 }
 
 /// `copyArrayBuffer(target, targetOffset, source, sourceOffset, length)`
@@ -40,6 +65,26 @@ pub fn compare<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<
     if let (Some(left), Some(right)) = (text::contents(args.get(0), &mut left), text::contents(args.get(1), &mut right))
     {
         rv.set_int32(left.cmp(right) as i32);
+    }
+}
+
+crate::fast!(pub COMPARE = compare_fast as (Value, Value) -> i32);
+
+extern "C" fn compare_fast<'s>(
+    _: Local<'s, Value>,
+    left: Local<'s, Value>,
+    right: Local<'s, Value>,
+    options: &FastApiCallbackOptions<'s>,
+) -> i32 {
+    let (mut left_storage, mut right_storage) = (STORAGE, STORAGE);
+    match (text::contents(left, &mut left_storage), text::contents(right, &mut right_storage)) {
+        (Some(left), Some(right)) => left.cmp(right) as i32,
+        _ => {
+            // SAFETY: V8 gave the options to this call.
+            v8::callback_scope!(unsafe scope, options);
+            throw_not_a_buffer(scope);
+            0
+        }
     }
 }
 

@@ -1,5 +1,8 @@
 //! From bytes to strings and back.
 
+use std::cell::Cell;
+
+use v8::fast_api::{FastApiCallbackOptions, FastApiOneByteString};
 use v8::{Local, PinScope, Value};
 
 use super::{Args, Return, index, throw_not_a_buffer, throw_out_of_range, view};
@@ -70,6 +73,16 @@ writes! {
     utf8_write: Utf8,
 }
 
+/// At most `length` of `bytes` from `offset` on; throws where that is outside of them.
+fn target<'a>(scope: &mut PinScope, bytes: &'a [Cell<u8>], offset: usize, length: usize) -> Option<&'a [Cell<u8>]> {
+    if offset > bytes.len() {
+        let message = "\"offset\" is outside of buffer bounds";
+        errors::throw_code(scope, Kind::RangeError, "ERR_BUFFER_OUT_OF_BOUNDS", message);
+        return None;
+    }
+    Some(&bytes[offset..offset + length.min(bytes.len() - offset)])
+}
+
 /// `write(buffer, string, offset, length)`
 fn write<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>, encoding: Encoding) {
     let Some(bytes) = view(scope, args.get(0)) else { return };
@@ -78,19 +91,56 @@ fn write<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>, e
         return;
     };
     let Some(offset) = index(scope, args.get(2), 0) else { return };
-    if offset > bytes.len() {
-        let message = "\"offset\" is outside of buffer bounds";
-        errors::throw_code(scope, Kind::RangeError, "ERR_BUFFER_OUT_OF_BOUNDS", message);
+    if target(scope, bytes, offset, 0).is_none() {
         return;
     }
-    let rest = bytes.len() - offset;
-    let Some(length) = index(scope, args.get(3), rest) else { return };
-    let target = &bytes[offset..offset + length.min(rest)];
+    let Some(length) = index(scope, args.get(3), bytes.len() - offset) else { return };
+    let Some(target) = target(scope, bytes, offset, length) else { return };
     let written = match target.is_empty() {
         true => 0,
         false => text::write(target, |target| text::write_string(scope, string, encoding, target)),
     };
     rv.set_double(written as f64);
+}
+
+crate::fast!(pub LATIN1_WRITE = latin1_write_fast as (Value, text, u32, u32) -> u32);
+crate::fast!(pub UTF8_WRITE = utf8_write_fast as (Value, text, u32, u32) -> u32);
+
+extern "C" fn latin1_write_fast<'s>(
+    _: Local<'s, Value>,
+    buffer: Local<'s, Value>,
+    text: &'s FastApiOneByteString,
+    offset: u32,
+    length: u32,
+    options: &FastApiCallbackOptions<'s>,
+) -> u32 {
+    write_fast(buffer, offset, length, options, |target| text::write_narrow(text.as_bytes(), Encoding::Latin1, target))
+}
+
+extern "C" fn utf8_write_fast<'s>(
+    _: Local<'s, Value>,
+    buffer: Local<'s, Value>,
+    text: &'s FastApiOneByteString,
+    offset: u32,
+    length: u32,
+    options: &FastApiCallbackOptions<'s>,
+) -> u32 {
+    write_fast(buffer, offset, length, options, |target| text::write_narrow(text.as_bytes(), Encoding::Utf8, target))
+}
+
+/// What the fast calls and the ordinary ones have in common: where to write, and what is wrong with that.
+fn write_fast<'s>(
+    buffer: Local<'s, Value>,
+    offset: u32,
+    length: u32,
+    options: &FastApiCallbackOptions<'s>,
+    body: impl FnOnce(&mut [u8]) -> usize,
+) -> u32 {
+    // SAFETY: V8 gave the options to this call.
+    v8::callback_scope!(unsafe scope, options);
+    let Some(bytes) = view(scope, buffer) else { return 0 };
+    let Some(target) = target(scope, bytes, offset as usize, length as usize) else { return 0 };
+    text::write(target, body) as u32
 }
 
 pub fn byte_length_utf8<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {

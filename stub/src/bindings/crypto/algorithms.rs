@@ -8,6 +8,8 @@ pub trait Hasher: Send {
     fn update(&mut self, bytes: &[u8]);
     /// Fills `output`, which has the algorithm's size unless that is extendable.
     fn finish(self: Box<Self>, output: &mut [u8]);
+    /// Fills `output` as if these bytes had been taken in last, and stays as it is.
+    fn finish_with(&self, bytes: &[u8], output: &mut [u8]);
     /// A second hash that has taken in the same bytes.
     fn copy(&self) -> Box<dyn Hasher>;
 }
@@ -69,6 +71,11 @@ impl<D: Digest + Clone + Send + 'static> Hasher for Fixed<D> {
         output.copy_from_slice(&all[..output.len()]);
     }
 
+    fn finish_with(&self, bytes: &[u8], output: &mut [u8]) {
+        let all = self.0.clone().chain_update(bytes).finalize();
+        output.copy_from_slice(&all[..output.len()]);
+    }
+
     fn copy(&self) -> Box<dyn Hasher> {
         Box::new(Fixed(self.0.clone()))
     }
@@ -84,6 +91,12 @@ impl<X: ExtendableOutput + Clone + Send + 'static> Hasher for Extendable<X> {
 
     fn finish(self: Box<Self>, output: &mut [u8]) {
         self.0.finalize_xof().read(output);
+    }
+
+    fn finish_with(&self, bytes: &[u8], output: &mut [u8]) {
+        let mut hash = self.0.clone();
+        hash.update(bytes);
+        hash.finalize_xof().read(output);
     }
 
     fn copy(&self) -> Box<dyn Hasher> {
@@ -104,6 +117,12 @@ impl Hasher for Md5Sha1 {
     fn finish(self: Box<Self>, output: &mut [u8]) {
         output[..16].copy_from_slice(&self.0.finalize());
         output[16..].copy_from_slice(&self.1.finalize());
+    }
+
+    fn finish_with(&self, bytes: &[u8], output: &mut [u8]) {
+        let mut hash = Box::new(self.clone());
+        Hasher::update(&mut *hash, bytes);
+        Hasher::finish(hash, output);
     }
 
     fn copy(&self) -> Box<dyn Hasher> {

@@ -50,6 +50,15 @@ impl Hmac {
         parts.iter().for_each(|part| hmac.update(part));
         hmac.finish()
     }
+
+    /// Replaces `bytes`, a code, by the code of them.
+    fn again(&self, bytes: &mut [u8]) {
+        // The longest is SHA-512's.
+        let mut inner = [0; 64];
+        let inner = &mut inner[..self.size];
+        self.inner.finish_with(bytes, inner);
+        self.outer.finish_with(inner, bytes);
+    }
 }
 
 /// PBKDF2 (RFC 8018).
@@ -62,7 +71,7 @@ pub fn pbkdf2(hmac: &Hmac, salt: &[u8], iterations: u32, length: usize) -> Vec<u
         let mut last = hmac.of(&[salt, &index.to_be_bytes()]);
         let mut block = last.clone();
         for _ in 1..iterations {
-            last = hmac.of(&[&last]);
+            hmac.again(&mut last);
             block.iter_mut().zip(&last).for_each(|(sum, byte)| *sum ^= byte);
         }
         output.extend_from_slice(&block);

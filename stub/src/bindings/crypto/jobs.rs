@@ -7,7 +7,6 @@ use super::derive::{self, Cost, Hmac, Refusal};
 use super::job::{self, Product, Target, Work};
 use super::{Args, Return, constant_time_equal, keys};
 use crate::errors::{self, Kind};
-use crate::uv::system;
 
 fn number(scope: &mut PinScope, value: Local<Value>) -> u64 {
     value.number_value(scope).unwrap_or_default().max(0.0) as u64
@@ -25,7 +24,7 @@ fn algorithm<'s>(scope: &mut PinScope<'s, '_>, name: Local<'s, Value>) -> Option
 
 fn random(length: usize) -> Result<Vec<u8>, String> {
     let mut bytes = vec![0; length];
-    system::random(&mut bytes).map_err(crate::uv::error_message)?;
+    super::random::fill(&mut bytes)?;
     Ok(bytes)
 }
 

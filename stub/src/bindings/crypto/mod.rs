@@ -7,6 +7,7 @@ mod hash;
 mod job;
 mod jobs;
 mod keys;
+mod random;
 
 use v8::{FunctionCallbackArguments, Local, Object, PinScope, ReturnValue, Value};
 

@@ -6,11 +6,12 @@ mod histogram;
 
 pub use histogram::TRAVELLER;
 
+use v8::fast_api::FastApiCallbackOptions;
 use v8::{FunctionCallbackArguments, Local, Object, PinScope, PropertyAttribute, ReturnValue, Value};
 
 use crate::realm::Realm;
 use crate::uv::event_loop;
-use crate::{aliased, facts, js};
+use crate::{aliased, facts, js, trap};
 
 crate::room! {
     name: "performance",
@@ -20,7 +21,7 @@ crate::room! {
         trap "loopIdleTime" => loop_idle_time,
         trap "markBootstrapComplete" => mark_bootstrap_complete,
         trap "uvMetricsInfo" => uv_metrics_info,
-        trap "now" => now,
+        trap "now" => now as NOW,
         trap "installGarbageCollectionTracking" => collections::install,
         trap "removeGarbageCollectionTracking" => collections::remove,
         trap "createELDHistogram" => histogram::create_eld,
@@ -175,6 +176,16 @@ pub fn time(scope: &PinScope) -> f64 {
 fn since_origin(scope: &PinScope, nanoseconds: u64) -> f64 {
     let origin = aliased::cells::<f64>(scope, MILESTONES).get(milestone::TIME_ORIGIN).map_or(0.0, |cell| cell.get());
     (nanoseconds as f64 - origin) / 1e6
+}
+
+crate::fast!(NOW = now_fast as () -> f64);
+
+extern "C" fn now_fast<'s>(_: Local<'s, Value>, options: &FastApiCallbackOptions<'s>) -> f64 {
+    if trap::spring_fast(options, "now") {
+        return 0.0;
+    }
+    let origin = aliased::cells_fast::<f64>(options, MILESTONES)[milestone::TIME_ORIGIN].get();
+    (event_loop::hrtime() as f64 - origin) / 1e6
 }
 
 fn now<'s>(scope: &mut PinScope<'s, '_>, _: Args<'s>, mut rv: Return<'s>) {

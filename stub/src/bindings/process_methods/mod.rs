@@ -24,8 +24,8 @@ pub use usage::fill;
 crate::room! {
     name: "process_methods",
     functions: {
-        trap "hrtime" => usage::hrtime,
-        trap "hrtimeBigInt" => usage::hrtime_big_int,
+        trap "hrtime" => usage::hrtime as usage::HRTIME_FAST,
+        trap "hrtimeBigInt" => usage::hrtime_big_int as usage::HRTIME_BIG_INT_FAST,
         trap "_debugProcess" => debug_process,
         pure "_debugEnd" => nothing,
         trap "abort" => abort,

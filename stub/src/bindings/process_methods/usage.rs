@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use v8::fast_api::FastApiCallbackOptions;
 use v8::{Array, FunctionCallbackArguments, Local, Object, PinScope, ReturnValue, Value};
 
 use crate::bindings::stream_wrap::HandleState;
@@ -9,7 +10,7 @@ use crate::bindings::timers;
 use crate::errors::{self, Failure};
 use crate::uv::process::{self, microseconds};
 use crate::uv::{event_loop, system};
-use crate::{aliased, js, wrap};
+use crate::{aliased, js, trap, wrap};
 
 type Args<'s> = FunctionCallbackArguments<'s>;
 type Return<'s> = ReturnValue<'s, Value>;
@@ -17,21 +18,45 @@ type Return<'s> = ReturnValue<'s, Value>;
 /// The slot of the array that `hrtime` and `hrtimeBigInt` answer in.
 pub const HRTIME: &str = "process_methods.hrtimeBuffer";
 
+crate::fast!(pub HRTIME_FAST = hrtime_fast as () -> nothing);
+crate::fast!(pub HRTIME_BIG_INT_FAST = hrtime_big_int_fast as () -> nothing);
+
 pub fn hrtime<'s>(scope: &mut PinScope<'s, '_>, _: Args<'s>, _: Return<'s>) {
+    write(aliased::cells(scope, HRTIME), seconds_and_rest());
+}
+
+extern "C" fn hrtime_fast<'s>(_: Local<'s, Value>, options: &FastApiCallbackOptions<'s>) {
+    if !trap::spring_fast(options, "hrtime") {
+        write(aliased::cells_fast(options, HRTIME), seconds_and_rest());
+    }
+}
+
+pub fn hrtime_big_int<'s>(scope: &mut PinScope<'s, '_>, _: Args<'s>, _: Return<'s>) {
+    write(aliased::cells(scope, HRTIME), halves());
+}
+
+extern "C" fn hrtime_big_int_fast<'s>(_: Local<'s, Value>, options: &FastApiCallbackOptions<'s>) {
+    if !trap::spring_fast(options, "hrtimeBigInt") {
+        write(aliased::cells_fast(options, HRTIME), halves());
+    }
+}
+
+/// The time in seconds, as two words, and what is left in nanoseconds.
+fn seconds_and_rest() -> [u32; 3] {
     let now = event_loop::hrtime();
     let seconds = now / 1_000_000_000;
-    write_words(scope, &[(seconds >> 32) as u32, seconds as u32, (now % 1_000_000_000) as u32]);
+    [(seconds >> 32) as u32, seconds as u32, (now % 1_000_000_000) as u32]
 }
 
-/// The first two words as one number of 64 bits.
-pub fn hrtime_big_int<'s>(scope: &mut PinScope<'s, '_>, _: Args<'s>, _: Return<'s>) {
-    let bytes = event_loop::hrtime().to_ne_bytes();
-    let word = |at: usize| u32::from_ne_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
-    write_words(scope, &[word(0), word(4)]);
+/// The time in nanoseconds, in the two words that make one number of 64 bits in memory.
+fn halves() -> [u32; 2] {
+    let now = event_loop::hrtime();
+    let (low, high) = (now as u32, (now >> 32) as u32);
+    if cfg!(target_endian = "little") { [low, high] } else { [high, low] }
 }
 
-fn write_words(scope: &PinScope, words: &[u32]) {
-    for (cell, &word) in aliased::cells::<u32>(scope, HRTIME).iter().zip(words) {
+fn write<const LENGTH: usize>(cells: &[Cell<u32>], words: [u32; LENGTH]) {
+    for (cell, word) in cells.iter().zip(words) {
         cell.set(word);
     }
 }
