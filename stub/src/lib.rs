@@ -16,6 +16,7 @@ pub mod fast;
 pub mod icu;
 pub mod js;
 pub mod library;
+mod memory;
 pub mod pages;
 pub mod platform;
 pub mod realm;

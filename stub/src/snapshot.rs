@@ -143,6 +143,7 @@ fn fill(scope: &mut PinScope, program: &'static Program) -> Result<(), Failure> 
 /// An isolate with the program in it, ready to run on this thread.
 pub fn restore(program: &'static Program, blob: &'static [u8], thread: Thread) -> (v8::OwnedIsolate, Rc<Realm>) {
     let mut params = v8::CreateParams::default()
+        .array_buffer_allocator(crate::memory::allocator())
         .snapshot_blob(v8::StartupData::from(blob))
         .external_references(references(program).into());
     let memory = uv::system::memory::usable();

@@ -156,13 +156,14 @@ pub fn fill<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>
 /// Larger buffers are tried out first: V8 ends the process where it gets no memory.
 const LARGE: usize = 1 << 30;
 
+/// Whether there is memory for `length` bytes.
+fn there_is(length: usize) -> bool {
+    length < LARGE || Vec::<u8>::new().try_reserve_exact(length).is_ok()
+}
+
 /// A new buffer of `length` bytes; `None` when there is not that much memory.
 pub fn try_array_buffer<'s>(scope: &mut PinScope<'s, '_>, length: usize) -> Option<Local<'s, ArrayBuffer>> {
-    if length >= LARGE {
-        let mut probe = Vec::<u8>::new();
-        probe.try_reserve_exact(length).ok()?;
-    }
-    Some(ArrayBuffer::new(scope, length))
+    there_is(length).then(|| ArrayBuffer::new(scope, length))
 }
 
 pub fn create_unsafe_array_buffer<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
@@ -170,7 +171,7 @@ pub fn create_unsafe_array_buffer<'s>(scope: &mut PinScope<'s, '_>, args: Args<'
     // A snapshot must not hold what was in the build's memory.
     let buffer = usize::try_from(length).ok().and_then(|length| match Realm::current().building {
         true => try_array_buffer(scope, length),
-        false => uninitialized(scope, length),
+        false => there_is(length).then(|| crate::memory::uninitialized(scope, length)),
     });
     match buffer {
         Some(buffer) => rv.set(buffer.into()),
@@ -180,27 +181,6 @@ pub fn create_unsafe_array_buffer<'s>(scope: &mut PinScope<'s, '_>, args: Args<'
             scope.throw_exception(error);
         }
     }
-}
-
-/// A buffer whose bytes are whatever was in the memory: its user overwrites them.
-fn uninitialized<'s>(scope: &mut PinScope<'s, '_>, length: usize) -> Option<Local<'s, ArrayBuffer>> {
-    unsafe extern "C" fn free(data: *mut std::ffi::c_void, _: usize, _: *mut std::ffi::c_void) {
-        // SAFETY: the memory came from `malloc`.
-        unsafe { libc::free(data) }
-    }
-    const MOST: usize = 1 << 53;
-    if length == 0 || length > MOST {
-        return try_array_buffer(scope, length);
-    }
-    // SAFETY: any length may be asked for.
-    let data = unsafe { libc::malloc(length) };
-    if data.is_null() {
-        return None;
-    }
-    // SAFETY: the memory is ours, has that length, and `free` is what belongs to `malloc`. V8 reads bytes only when
-    // JavaScript does.
-    let store = unsafe { ArrayBuffer::new_backing_store_from_ptr(data, length, free, std::ptr::null_mut()) };
-    Some(ArrayBuffer::with_backing_store(scope, &store.make_shared()))
 }
 
 /// How far into the buffer the first address lies that is a multiple of `alignment`.
