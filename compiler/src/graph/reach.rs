@@ -25,7 +25,7 @@ pub struct Habits {
     /// One of them lets its own place go out of sight.
     escapes: bool,
     /// What they may load if any of them is unsure, each with the folder from which it is asked for.
-    guesses: Vec<(PathBuf, Guess)>,
+    pub guesses: Vec<(PathBuf, Guess)>,
 }
 
 /// What a module that lies at `path` has around it.
@@ -193,22 +193,31 @@ impl Walker<'_> {
             return found;
         }
         let from = guess.from.as_deref().map_or(directory, Path::new);
+        let name = package_name(&guess.specifier);
+        // What may be missing is looked for, and then used in ways of its own.
+        let is_optional = owner.and_then(|owner| owner.dependencies.get(name)) == Some(&true);
+        let whole = || {
+            if let Some(folder) = installed(from, name).and_then(|folder| self.real(&folder)) {
+                self.whole(scope, &folder);
+            }
+        };
+        if is_optional {
+            whole();
+        }
         for kind in [EdgeKind::Require, EdgeKind::Import] {
             let Ok(Target::File { path, .. }) = self.resolver.resolve(from, &guess.specifier, kind) else { continue };
             if let Some(path) = self.resolver.by_links(from, &guess.specifier, kind, &path) {
                 self.links.follow(&path);
-            }
-            let name = package_name(&guess.specifier);
-            // What may be missing is looked for, and then used in ways of its own.
-            let is_optional = owner.and_then(|owner| owner.dependencies.get(name)) == Some(&true);
-            if is_optional && let Some(package) = self.packages.owner(&path) {
-                self.whole(scope, &package.directory);
             }
             match guess.from {
                 Some(_) => self.follow(scope, path.clone(), kind),
                 None => self.file(scope, path.clone()),
             }
             found.push(path);
+        }
+        if found.is_empty() && name == guess.specifier {
+            // A package of programs, or of data.
+            whole();
         }
         found
     }
@@ -223,21 +232,61 @@ impl Walker<'_> {
     }
 
     /// A file of which nobody knows what it is wanted for; if it is a script, what that needs is wanted too.
-    fn maybe<'s>(&'s self, scope: &Scope<'s>, path: PathBuf) {
+    pub fn maybe<'s>(&'s self, scope: &Scope<'s>, path: PathBuf) {
         // Node runs no TypeScript out of node_modules.
         let is_foreign =
             Language::of(&path).is_some() && path.components().any(|part| part.as_os_str() == "node_modules");
         if is_script(&path) && !is_foreign && path.metadata().is_ok_and(|metadata| metadata.len() <= BUNDLE) {
             self.module(scope, path);
         } else {
-            self.found().files.insert(path);
+            self.data(scope, path);
         }
     }
 
-    /// Embeds all of the package in `directory`.
-    fn whole<'s>(&'s self, scope: &Scope<'s>, directory: &Path) {
+    /// Where something loads what can't be known: goes on to what any package names and says that it needs, then to
+    /// what the program's own says that it needs and nothing names. Whether that leads anywhere new.
+    pub fn unnamed<'s>(&'s self, scope: &Scope<'s>) -> bool {
+        let mut found = self.found();
+        if !found.modules.values().any(|visited| !visited.unsure.is_empty()) {
+            return false;
+        }
+        let guesses: Vec<_> =
+            found.packages.values_mut().flat_map(|habits| std::mem::take(&mut habits.guesses)).collect();
+        drop(found);
+        let mut leads_on = false;
+        for (directory, guess) in &guesses {
+            let owner = self.packages.owner(&directory.join("package.json"));
+            let dependencies = owner.as_ref().map(|owner| &owner.dependencies);
+            let is_needed = dependencies.and_then(|them| them.get(package_name(&guess.specifier))) == Some(&false);
+            leads_on |= is_needed && !self.guess(scope, directory, guess, owner.as_deref()).is_empty();
+        }
+        if leads_on {
+            return true;
+        }
+        let unnamed = self.unreached();
+        for folder in unnamed.iter().filter_map(|folder| self.real(folder)) {
+            leads_on |= self.whole(scope, &folder);
+        }
+        leads_on
+    }
+
+    /// The folders of the packages that the program says it needs and of which nothing was found.
+    fn unreached(&self) -> Vec<PathBuf> {
+        let Some(owner) = self.packages.owner(self.entry) else { return Vec::new() };
+        let found = self.found();
+        let is_known = |folder: &Path| {
+            let mut paths = found.modules.keys().chain(&found.files);
+            paths.any(|path| path.starts_with(folder) && !path.ends_with("package.json"))
+        };
+        let needed = owner.dependencies.iter().filter(|(_, optional)| !**optional);
+        let folders = needed.filter_map(|(name, _)| installed(&owner.directory, name));
+        folders.filter(|folder| folder.canonicalize().is_ok_and(|folder| !is_known(&folder))).collect()
+    }
+
+    /// Embeds all of the package in `directory`. Whether that is news.
+    fn whole<'s>(&'s self, scope: &Scope<'s>, directory: &Path) -> bool {
         if !self.found().whole.insert(directory.to_path_buf()) {
-            return;
+            return false;
         }
         match files::package(directory) {
             Ok(paths) => {
@@ -247,5 +296,11 @@ impl Walker<'_> {
             }
             Err(problem) => self.found().warnings.push(problem),
         }
+        true
     }
+}
+
+/// The folder of the package `name` as a module in `directory` finds it.
+fn installed(directory: &Path, name: &str) -> Option<PathBuf> {
+    directory.ancestors().map(|folder| folder.join("node_modules").join(name)).find(|folder| folder.is_dir())
 }

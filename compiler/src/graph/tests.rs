@@ -201,6 +201,8 @@ fn what_a_package_may_load() {
         "node_modules/b/index.js",
         "node_modules/b/package.json",
         "node_modules/c/index.js",
+        // Named by a package that loads nothing itself.
+        "node_modules/d/index.js",
         "node_modules/dep/package.json",
         "node_modules/other/late.js",
         "node_modules/other/package.json",

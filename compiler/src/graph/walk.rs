@@ -80,6 +80,7 @@ pub fn walk(entry: &Entry, choices: &Choices, progress: &Progress) -> Result<Wal
             walker.file(scope, path.clone());
         }
     });
+    while pool.scope(|scope| walker.unnamed(scope)) {}
     let Found { modules, mut files, folders, aliases, mut warnings, .. } =
         walker.found.into_inner().unwrap_or_else(PoisonError::into_inner);
     warnings.sort_by(|a, b| a.message.cmp(&b.message));
@@ -128,7 +129,7 @@ pub struct Walker<'c> {
 #[derive(Default)]
 pub struct Found {
     claimed: HashSet<PathBuf>,
-    modules: BTreeMap<PathBuf, Visited>,
+    pub modules: BTreeMap<PathBuf, Visited>,
     pub files: BTreeSet<PathBuf>,
     pub folders: BTreeSet<PathBuf>,
     pub aliases: BTreeMap<PathBuf, PathBuf>,
@@ -209,7 +210,7 @@ impl<'c> Walker<'c> {
         if is_script(&path) {
             self.module(scope, path);
         } else {
-            self.found().files.insert(path);
+            self.data(scope, path);
         }
     }
 
@@ -224,7 +225,10 @@ impl<'c> Walker<'c> {
             self.found().files.insert(package.directory.join("package.json"));
         }
         let declared = match path.extension().and_then(|extension| extension.to_str()) {
-            Some("json") => return Visited::new(Format::Json, bytes, source),
+            Some("json") => {
+                self.names_in(scope, path, &source);
+                return Visited::new(Format::Json, bytes, source);
+            }
             Some("mjs" | "mts") => Declared::Module,
             Some("js" | "ts" | "tsx" | "jsx") | None => {
                 match package.as_ref().and_then(|package| package.module_type) {
@@ -316,7 +320,7 @@ impl<'c> Walker<'c> {
         if is_module {
             return self.module(scope, path);
         }
-        let is_new = self.found().files.insert(path.clone());
+        let is_new = self.data(scope, path.clone());
         if is_new && kind == EdgeKind::Import && is_wasm {
             let directory = path.parent().unwrap_or(&path);
             for specifier in wasm::imports(&path) {

@@ -1,7 +1,7 @@
 //! What has to leave the executable: files that somebody else is to read, and the working directory, which the kernel
 //! can't have inside.
 
-use std::ffi::{CString, OsStr, OsString, c_int};
+use std::ffi::{CStr, CString, OsStr, OsString, c_int};
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -21,6 +21,11 @@ use crate::uv::{environment, process};
 /// Makes a child find what is embedded. Another program gets copies of the files that it is named; this executable
 /// knows them itself.
 pub fn hand_over(command: &mut Command) {
+    if is_node(command)
+        && let Ok(own) = std::env::current_exe()
+    {
+        command.file = CString::new(own.into_os_string().into_vec()).unwrap_or_default();
+    }
     if command.is_own() {
         command.embedded_cwd = match &command.cwd {
             Some(cwd) => inside(cwd.as_bytes()).filter(|inside| inside.is_dir() == Ok(true)).map(|inside| inside.path),
@@ -34,6 +39,17 @@ pub fn hand_over(command: &mut Command) {
     }
     copied(&mut command.file);
     command.arguments.iter_mut().skip(1).for_each(copied);
+}
+
+/// Whether a child is to be Node, with a file that no Node but this one has.
+fn is_node(command: &Command) -> bool {
+    let program = command.file.as_bytes().rsplit(|&byte| byte == b'/').next();
+    let is_script = |path: &CString| path.as_bytes().starts_with(VIRTUAL_ROOT.as_bytes()) && is_file(path);
+    program == Some(b"node") && command.arguments.iter().skip(1).any(is_script)
+}
+
+fn is_file(path: &CStr) -> bool {
+    inside(path.to_bytes()).is_some_and(|inside| inside.file().is_ok())
 }
 
 /// Replaces the absolute path of an embedded file by that of a copy.
