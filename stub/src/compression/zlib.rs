@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, c_int};
 
-use libz_sys as sys;
+use libz_rs_sys as sys;
 
 use super::{Engine, Problem, Process, Transfer};
 
@@ -296,8 +296,8 @@ fn empty_stream() -> sys::z_stream {
         total_out: 0,
         msg: std::ptr::null_mut(),
         state: std::ptr::null_mut(),
-        zalloc: allocate,
-        zfree: free,
+        zalloc: Some(allocate),
+        zfree: Some(free),
         opaque: std::ptr::null_mut(),
         data_type: 0,
         adler: 0,
