@@ -12,6 +12,7 @@ mod front;
 mod image;
 mod index;
 mod origins;
+mod path;
 mod seal;
 mod write;
 
@@ -22,6 +23,7 @@ pub use index::{
     Text, VIRTUAL_ROOT,
 };
 pub use origins::{Origin, Origins, Stretch};
+pub use path::{normalize, normalize_bytes};
 pub use seal::{Seal, SealError};
 pub use write::ImageWriter;
 

@@ -1,5 +1,7 @@
 //! Strings of which only a part is known.
 
+use kiln_payload::normalize;
+
 /// A string of which the beginning, and perhaps the end, is known.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Pattern {
@@ -77,18 +79,4 @@ impl Pattern {
         };
         Some(self)
     }
-}
-
-fn normalize(path: &str) -> String {
-    let mut parts = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop();
-            }
-            part => parts.push(part),
-        }
-    }
-    format!("/{}", parts.join("/"))
 }

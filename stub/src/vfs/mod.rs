@@ -12,7 +12,7 @@ use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::OnceLock;
 
-use kiln_payload::{ArchivedEncoding, ArchivedFile, ArchivedIndex, ArchivedNode, Image, Origins, SHARED, VIRTUAL_ROOT};
+use kiln_payload::{ArchivedEncoding, ArchivedFile, ArchivedIndex, ArchivedNode, Image, Origins, SHARED, VIRTUAL_ROOT, normalize};
 
 pub use calls::{Served, run, serve};
 pub use open::{count as open_descriptors, path_of as path_of_descriptor};
@@ -169,17 +169,8 @@ fn find(mut path: String, as_folder: bool, follows: bool) -> Inside {
 fn through(path: &str, end: usize, target: &str) -> String {
     let (link, rest) = path.split_at(end);
     let folder = if target.starts_with('/') { "" } else { link.rsplit_once('/').map_or("", |(folder, _)| folder) };
-    let mut parts = Vec::new();
-    for part in folder.split('/').chain(target.split('/')) {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop();
-            }
-            part => parts.push(part),
-        }
-    }
-    format!("/{}{rest}", parts.join("/"))
+    let target = normalize(&format!("{folder}/{target}"));
+    format!("{}{rest}", target.trim_end_matches('/'))
 }
 
 /// What lies at `path`, if that is inside of the executable.

@@ -445,17 +445,7 @@ fn absolute(path: &[u8], target: &[u8]) -> Vec<u8> {
         base.push(b'/');
     }
     base.extend(path);
-    let mut parts: Vec<&[u8]> = Vec::new();
-    for part in base.split(|&byte| byte == b'/') {
-        match part {
-            b"" | b"." => {}
-            b".." => {
-                parts.pop();
-            }
-            part => parts.push(part),
-        }
-    }
-    [b"/", &parts.join(&b'/')[..]].concat()
+    kiln_payload::normalize_bytes(&base)
 }
 
 /// The real path, as far as there is something; the rest as it is.

@@ -97,17 +97,7 @@ pub fn resolve(base: &str, path: &str) -> String {
         let current = vfs::current_dir().unwrap_or_default();
         whole = format!("{}/{whole}", current.to_string_lossy());
     }
-    let mut parts = Vec::new();
-    for part in whole.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop();
-            }
-            part => parts.push(part),
-        }
-    }
-    format!("/{}", parts.join("/"))
+    kiln_payload::normalize(&whole)
 }
 
 #[cfg(test)]
