@@ -12,7 +12,9 @@ use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::OnceLock;
 
-use kiln_payload::{ArchivedEncoding, ArchivedFile, ArchivedIndex, ArchivedNode, Image, Origins, SHARED, VIRTUAL_ROOT, normalize};
+use kiln_payload::{
+    ArchivedEncoding, ArchivedFile, ArchivedIndex, ArchivedNode, Image, Origins, SHARED, VIRTUAL_ROOT, normalize,
+};
 
 pub use calls::{Served, run, serve};
 pub use open::{count as open_descriptors, path_of as path_of_descriptor};
