@@ -11,6 +11,7 @@ pub mod callback;
 pub mod command_line;
 pub mod compression;
 pub mod errors;
+mod exotic;
 pub mod facts;
 pub mod fast;
 pub mod icu;

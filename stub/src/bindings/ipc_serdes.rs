@@ -8,7 +8,7 @@ use v8::{
     ValueSerializerImpl,
 };
 
-use super::buffer;
+use super::{buffer, serdes};
 use crate::text::{self, STORAGE};
 use crate::{errors, js};
 
@@ -222,15 +222,10 @@ impl ValueDeserializerImpl for Reader<'_> {
         scope: &mut PinScope<'s, '_>,
         deserializer: &dyn ValueDeserializerHelper,
     ) -> Option<Local<'s, Object>> {
-        let mut what = 0;
-        if !deserializer.read_uint32(&mut what) {
-            return None;
+        match serdes::read_number(deserializer)? {
+            VIEW => self.view(scope, deserializer),
+            _ => serdes::read_object(scope, deserializer),
         }
-        if what == VIEW {
-            return self.view(scope, deserializer);
-        }
-        let context = scope.get_current_context();
-        deserializer.read_value(context)?.try_into().ok()
     }
 }
 

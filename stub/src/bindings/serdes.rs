@@ -344,3 +344,18 @@ fn read_raw_bytes<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Retu
         None => errors::throw_error(scope, "ReadRawBytes() failed"),
     }
 }
+
+/// What a writer of host objects begins each with.
+pub fn read_number(deserializer: &dyn ValueDeserializerHelper) -> Option<u32> {
+    let mut number = 0;
+    deserializer.read_uint32(&mut number).then_some(number)
+}
+
+/// A host object that was written as another object, in its place.
+pub fn read_object<'s>(
+    scope: &mut PinScope<'s, '_>,
+    deserializer: &dyn ValueDeserializerHelper,
+) -> Option<Local<'s, Object>> {
+    let context = scope.get_current_context();
+    deserializer.read_value(context)?.try_into().ok()
+}

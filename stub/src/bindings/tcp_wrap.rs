@@ -120,22 +120,19 @@ pub fn describe<'s>(scope: &PinScope<'s, '_>, target: Local<'s, Object>, address
     js::set(scope, target, "port", port);
 }
 
-fn name<'s>(
+/// `getsockname(target)` and its like, for sockets of all kinds: what `get` says of the object's handle.
+pub fn name<'s>(
     scope: &mut PinScope<'s, '_>,
     args: Args<'s>,
     mut rv: Return<'s>,
     get: fn(&Handle) -> Result<SocketAddr, i32>,
 ) {
-    let result = match handle_of(scope, &args).map_or(Err(EBADF), |handle| get(&handle)) {
-        Ok(address) => {
-            if let Ok(target) = args.get(0).try_into() {
-                describe(scope, target, &address);
-            }
-            0
+    let result = handle_of(scope, &args).map_or(Err(EBADF), |handle| get(&handle)).map(|address| {
+        if let Ok(target) = args.get(0).try_into() {
+            describe(scope, target, &address);
         }
-        Err(error) => error,
-    };
-    rv.set_int32(result);
+    });
+    rv.set_int32(result.err().unwrap_or_default());
 }
 
 fn getsockname<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, rv: Return<'s>) {

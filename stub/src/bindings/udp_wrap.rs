@@ -232,30 +232,12 @@ fn send6<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, rv: Return<'s>) {
     send_to(scope, args, rv, true);
 }
 
-fn name<'s>(
-    scope: &mut PinScope<'s, '_>,
-    args: Args<'s>,
-    mut rv: Return<'s>,
-    get: fn(&Handle) -> Result<SocketAddr, i32>,
-) {
-    let result = match handle_of(scope, &args).map_or(Err(EBADF), |handle| get(&handle)) {
-        Ok(address) => {
-            if let Ok(target) = args.get(0).try_into() {
-                tcp_wrap::describe(scope, target, &address);
-            }
-            0
-        }
-        Err(error) => error,
-    };
-    rv.set_int32(result);
-}
-
 fn getsockname<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, rv: Return<'s>) {
-    name(scope, args, rv, Handle::local_udp_address);
+    tcp_wrap::name(scope, args, rv, Handle::local_udp_address);
 }
 
 fn getpeername<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, rv: Return<'s>) {
-    name(scope, args, rv, Handle::peer_udp_address);
+    tcp_wrap::name(scope, args, rv, Handle::peer_udp_address);
 }
 
 fn text<'s>(scope: &PinScope<'s, '_>, value: Local<'s, Value>) -> Option<String> {

@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use v8::{
-    Array, Boolean, Function, FunctionCallbackArguments, IndexedPropertyHandlerConfiguration, Integer, Intercepted,
-    Local, MapFnTo as _, Name, NamedPropertyHandlerConfiguration, Object, PinScope, PropertyAttribute,
-    PropertyCallbackArguments, PropertyDescriptor, ReturnValue, Value,
+    Array, Boolean, Function, FunctionCallbackArguments, Integer, Intercepted, Local, MapFnTo as _, Name, Object,
+    PinScope, PropertyAttribute, PropertyDescriptor, ReturnValue, Value,
 };
 
 use super::symbols;
 use crate::errors::{self, Kind};
+use crate::exotic::{self, Access, Exotic};
 use crate::realm::Realm;
 use crate::{binding, bootstrap, js, trap, wrap};
 
@@ -47,20 +47,8 @@ fn methods() -> [binding::Function; 6] {
 }
 
 fn references() -> Vec<v8::ExternalReference> {
-    let mut all = vec![
-        v8::ExternalReference { function: new.map_fn_to() },
-        v8::ExternalReference { named_getter: getter.map_fn_to() },
-        v8::ExternalReference { named_setter: setter.map_fn_to() },
-        v8::ExternalReference { named_query: query.map_fn_to() },
-        v8::ExternalReference { named_deleter: deleter.map_fn_to() },
-        v8::ExternalReference { enumerator: enumerator.map_fn_to() },
-        v8::ExternalReference { named_definer: definer.map_fn_to() },
-        v8::ExternalReference { indexed_getter: indexed_getter.map_fn_to() },
-        v8::ExternalReference { indexed_setter: indexed_setter.map_fn_to() },
-        v8::ExternalReference { indexed_query: indexed_query.map_fn_to() },
-        v8::ExternalReference { indexed_deleter: indexed_deleter.map_fn_to() },
-        v8::ExternalReference { enumerator: indexed_enumerator.map_fn_to() },
-    ];
+    let mut all = exotic::references::<Items>();
+    all.push(v8::ExternalReference { function: new.map_fn_to() });
     all.extend(methods().map(|method| v8::ExternalReference { function: method.callback }));
     all
 }
@@ -78,23 +66,7 @@ fn class<'s>(scope: &mut PinScope<'s, '_>) -> Option<Local<'s, Function>> {
     class.set_class_name(js::name(scope, "Storage"));
     let instance = class.instance_template(scope);
     instance.set_internal_field_count(wrap::FIELDS);
-    let named = NamedPropertyHandlerConfiguration::new()
-        .getter(getter)
-        .setter(setter)
-        .query(query)
-        .deleter(deleter)
-        .enumerator(enumerator)
-        .definer(definer)
-        .flags(v8::PropertyHandlerFlags::HAS_NO_SIDE_EFFECT);
-    instance.set_named_property_handler(named);
-    let indexed = IndexedPropertyHandlerConfiguration::new()
-        .getter(indexed_getter)
-        .setter(indexed_setter)
-        .query(indexed_query)
-        .deleter(indexed_deleter)
-        .enumerator(indexed_enumerator)
-        .flags(v8::PropertyHandlerFlags::HAS_NO_SIDE_EFFECT);
-    instance.set_indexed_property_handler(indexed);
+    exotic::install::<Items>(instance);
     let class = class.get_function(scope)?;
     let prototype: Local<Object> = js::get(scope, class.into(), "prototype")?.try_into().ok()?;
     for method in methods() {
@@ -255,7 +227,7 @@ fn set_item<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
 /// The storage and the key of a property that is an item: no symbol, and not what all storages have.
 fn item<'s>(
     scope: &mut PinScope<'s, '_>,
-    args: &PropertyCallbackArguments<'s>,
+    args: &Access<'s>,
     name: Local<'s, Name>,
 ) -> Option<(Rc<Storage>, Local<'s, v8::String>)> {
     let key = Local::<v8::String>::try_from(name).ok()?;
@@ -266,77 +238,90 @@ fn item<'s>(
     wrap::get::<Storage>(scope, args.holder()).map(|storage| (storage, key))
 }
 
-fn getter<'s>(
-    scope: &mut PinScope<'s, '_>,
-    name: Local<'s, Name>,
-    args: PropertyCallbackArguments<'s>,
-    mut rv: ReturnValue<Value>,
-) -> Intercepted {
-    let value = item(scope, &args, name).and_then(|(storage, key)| storage.load(scope, key));
-    match value {
-        Some(value) => {
-            rv.set(value);
-            Intercepted::kYes
+/// What is stored, as the properties of a storage.
+struct Items;
+
+impl Exotic for Items {
+    fn get<'s>(
+        scope: &mut PinScope<'s, '_>,
+        name: Local<'s, Name>,
+        args: Access<'s>,
+        mut rv: ReturnValue<Value>,
+    ) -> Intercepted {
+        let value = item(scope, &args, name).and_then(|(storage, key)| storage.load(scope, key));
+        match value {
+            Some(value) => {
+                rv.set(value);
+                Intercepted::kYes
+            }
+            None => Intercepted::kNo,
         }
-        None => Intercepted::kNo,
     }
-}
 
-fn setter<'s>(
-    scope: &mut PinScope<'s, '_>,
-    name: Local<'s, Name>,
-    value: Local<'s, Value>,
-    args: PropertyCallbackArguments<'s>,
-    mut rv: ReturnValue<Boolean>,
-) -> Intercepted {
-    let Ok(key) = Local::<v8::String>::try_from(name) else { return Intercepted::kNo };
-    let Some(storage) = wrap::get::<Storage>(scope, args.holder()) else { return Intercepted::kNo };
-    if let Some(value) = value.to_string(scope)
-        && storage.store(scope, key, value)
-    {
+    fn set<'s>(
+        scope: &mut PinScope<'s, '_>,
+        name: Local<'s, Name>,
+        value: Local<'s, Value>,
+        args: Access<'s>,
+        mut rv: ReturnValue<Boolean>,
+    ) -> Intercepted {
+        let Ok(key) = Local::<v8::String>::try_from(name) else { return Intercepted::kNo };
+        let Some(storage) = wrap::get::<Storage>(scope, args.holder()) else { return Intercepted::kNo };
+        if let Some(value) = value.to_string(scope)
+            && storage.store(scope, key, value)
+        {
+            rv.set_bool(true);
+        }
+        Intercepted::kYes
+    }
+
+    fn query<'s>(
+        scope: &mut PinScope<'s, '_>,
+        name: Local<'s, Name>,
+        args: Access<'s>,
+        mut rv: ReturnValue<Integer>,
+    ) -> Intercepted {
+        let value = item(scope, &args, name).and_then(|(storage, key)| storage.load(scope, key));
+        if value.is_none() {
+            return Intercepted::kNo;
+        }
+        rv.set_int32(PropertyAttribute::NONE.as_u32() as i32);
+        Intercepted::kYes
+    }
+
+    fn delete<'s>(
+        scope: &mut PinScope<'s, '_>,
+        name: Local<'s, Name>,
+        args: Access<'s>,
+        mut rv: ReturnValue<Boolean>,
+    ) -> Intercepted {
+        let Some((storage, key)) = item(scope, &args, name) else { return Intercepted::kNo };
+        storage.0.borrow_mut().remove(&key_of(scope, key));
         rv.set_bool(true);
+        Intercepted::kYes
     }
-    Intercepted::kYes
-}
 
-fn query<'s>(
-    scope: &mut PinScope<'s, '_>,
-    name: Local<'s, Name>,
-    args: PropertyCallbackArguments<'s>,
-    mut rv: ReturnValue<Integer>,
-) -> Intercepted {
-    let value = item(scope, &args, name).and_then(|(storage, key)| storage.load(scope, key));
-    if value.is_none() {
-        return Intercepted::kNo;
+    fn define<'s>(
+        scope: &mut PinScope<'s, '_>,
+        name: Local<'s, Name>,
+        descriptor: &PropertyDescriptor,
+        args: Access<'s>,
+        rv: ReturnValue<Boolean>,
+    ) -> Intercepted {
+        if !descriptor.has_value() {
+            return Intercepted::kNo;
+        }
+        let value = Local::new(scope, descriptor.value());
+        Self::set(scope, name, value, args, rv)
     }
-    rv.set_int32(PropertyAttribute::NONE.as_u32() as i32);
-    Intercepted::kYes
-}
 
-fn deleter<'s>(
-    scope: &mut PinScope<'s, '_>,
-    name: Local<'s, Name>,
-    args: PropertyCallbackArguments<'s>,
-    mut rv: ReturnValue<Boolean>,
-) -> Intercepted {
-    let Some((storage, key)) = item(scope, &args, name) else { return Intercepted::kNo };
-    storage.0.borrow_mut().remove(&key_of(scope, key));
-    rv.set_bool(true);
-    Intercepted::kYes
-}
-
-fn definer<'s>(
-    scope: &mut PinScope<'s, '_>,
-    name: Local<'s, Name>,
-    descriptor: &PropertyDescriptor,
-    args: PropertyCallbackArguments<'s>,
-    rv: ReturnValue<Boolean>,
-) -> Intercepted {
-    if !descriptor.has_value() {
-        return Intercepted::kNo;
+    fn names<'s>(scope: &mut PinScope<'s, '_>, args: Access<'s>, rv: ReturnValue<Array>) {
+        enumerate(scope, &args, rv, false);
     }
-    let value = Local::new(scope, descriptor.value());
-    setter(scope, name, value, args, rv)
+
+    fn indices<'s>(scope: &mut PinScope<'s, '_>, args: Access<'s>, rv: ReturnValue<Array>) {
+        enumerate(scope, &args, rv, true);
+    }
 }
 
 /// Whether a key is spelled as an array's index is.
@@ -345,12 +330,7 @@ fn is_index(scope: &mut PinScope, key: Local<Value>) -> bool {
     text.parse::<u32>().is_ok_and(|index| index != u32::MAX && index.to_string() == text)
 }
 
-fn enumerate<'s>(
-    scope: &mut PinScope<'s, '_>,
-    args: &PropertyCallbackArguments<'s>,
-    mut rv: ReturnValue<Array>,
-    indices: bool,
-) {
+fn enumerate<'s>(scope: &mut PinScope<'s, '_>, args: &Access<'s>, mut rv: ReturnValue<Array>, indices: bool) {
     let Some(storage) = wrap::get::<Storage>(scope, args.holder()) else { return };
     let mut keys = storage.keys(scope);
     keys.retain(|key| is_index(scope, *key) == indices);
@@ -358,53 +338,4 @@ fn enumerate<'s>(
         keys = keys.iter().filter_map(|key| key.to_uint32(scope)).map(Into::into).collect();
     }
     rv.set(Array::new_with_elements(scope, &keys));
-}
-
-fn enumerator<'s>(scope: &mut PinScope<'s, '_>, args: PropertyCallbackArguments<'s>, rv: ReturnValue<Array>) {
-    enumerate(scope, &args, rv, false);
-}
-
-fn indexed_enumerator<'s>(scope: &mut PinScope<'s, '_>, args: PropertyCallbackArguments<'s>, rv: ReturnValue<Array>) {
-    enumerate(scope, &args, rv, true);
-}
-
-fn indexed_getter<'s>(
-    scope: &mut PinScope<'s, '_>,
-    index: u32,
-    args: PropertyCallbackArguments<'s>,
-    rv: ReturnValue<Value>,
-) -> Intercepted {
-    let name = js::string(scope, &index.to_string());
-    getter(scope, name.into(), args, rv)
-}
-
-fn indexed_setter<'s>(
-    scope: &mut PinScope<'s, '_>,
-    index: u32,
-    value: Local<'s, Value>,
-    args: PropertyCallbackArguments<'s>,
-    rv: ReturnValue<Boolean>,
-) -> Intercepted {
-    let name = js::string(scope, &index.to_string());
-    setter(scope, name.into(), value, args, rv)
-}
-
-fn indexed_query<'s>(
-    scope: &mut PinScope<'s, '_>,
-    index: u32,
-    args: PropertyCallbackArguments<'s>,
-    rv: ReturnValue<Integer>,
-) -> Intercepted {
-    let name = js::string(scope, &index.to_string());
-    query(scope, name.into(), args, rv)
-}
-
-fn indexed_deleter<'s>(
-    scope: &mut PinScope<'s, '_>,
-    index: u32,
-    args: PropertyCallbackArguments<'s>,
-    rv: ReturnValue<Boolean>,
-) -> Intercepted {
-    let name = js::string(scope, &index.to_string());
-    deleter(scope, name.into(), args, rv)
 }

@@ -77,6 +77,25 @@ pub fn of_worker(arguments: &[String]) -> Options {
     Table::new(&library::fact("options")).read(arguments, false)
 }
 
+/// Reads the options in a variable like `NODE_OPTIONS`.
+pub fn of_variable(variable: &str) -> Options {
+    let mut options = read_variable(variable, &Table::new(&library::fact("options")));
+    if options::words(variable).is_err() {
+        // Node's message ends with its line.
+        options.error = options.error.map(|error| error + "\n");
+    }
+    options
+}
+
+fn read_variable(variable: &str, table: &Table) -> Options {
+    let mut options = match options::words(variable) {
+        Ok(words) => table.read(&words, true),
+        Err(error) => Options { error: Some(error.to_owned()), ..Options::default() },
+    };
+    options.taken = 0;
+    options
+}
+
 /// Variables that stand for options.
 const VARIABLES: &[(&str, &str)] = &[
     ("NODE_PENDING_DEPRECATION", "--pending-deprecation"),
@@ -120,11 +139,7 @@ fn read(
     if has_options || variable.is_some_and(|variable| !variable.is_empty()) {
         let table = table();
         if let Some(variable) = variable {
-            match options::words(&variable.to_string_lossy()) {
-                Ok(words) => options = table.read(&words, true),
-                Err(error) => options.error = Some(error.to_owned()),
-            }
-            options.taken = 0;
+            options = read_variable(&variable.to_string_lossy(), &table);
         }
         let texts: Vec<String> = arguments.iter().map(|argument| argument.to_string_lossy().into_owned()).collect();
         options.merge(table.read(&texts, false));

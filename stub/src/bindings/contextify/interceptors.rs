@@ -1,44 +1,23 @@
 //! The global object of a `vm` context: what scripts do to it happens to the sandbox.
 
 use v8::{
-    Array, Boolean, Context, ContextScope, GetPropertyNamesArgs, IndexFilter, IndexedPropertyHandlerConfiguration,
-    Integer, Intercepted, KeyCollectionMode, KeyConversionMode, Local, Name, NamedPropertyHandlerConfiguration, Object,
-    ObjectTemplate, PinScope, PropertyAttribute, PropertyCallbackArguments, PropertyDescriptor, PropertyFilter,
-    PropertyHandlerFlags, ReturnValue, Value,
+    Array, Boolean, Context, ContextScope, GetPropertyNamesArgs, IndexFilter, Integer, Intercepted, KeyCollectionMode,
+    KeyConversionMode, Local, Name, Object, ObjectTemplate, PinScope, PropertyAttribute, PropertyDescriptor,
+    PropertyFilter, ReturnValue, Value,
 };
 
 use super::context::of_global;
+use crate::exotic::{self, Access, Exotic};
 use crate::js;
 
 /// The template of the global object.
 pub fn template<'s>(scope: &mut PinScope<'s, '_>) -> Local<'s, ObjectTemplate> {
-    let named = NamedPropertyHandlerConfiguration::new()
-        .getter(get)
-        .setter(set)
-        .query(query)
-        .deleter(delete)
-        .enumerator(enumerate)
-        .definer(define)
-        .descriptor(descriptor)
-        .flags(PropertyHandlerFlags::HAS_NO_SIDE_EFFECT);
-    let indexed = IndexedPropertyHandlerConfiguration::new()
-        .getter(indexed_get)
-        .setter(indexed_set)
-        .query(indexed_query)
-        .deleter(indexed_delete)
-        .enumerator(indexed_enumerate)
-        .definer(indexed_define)
-        .descriptor(indexed_descriptor)
-        .flags(PropertyHandlerFlags::HAS_NO_SIDE_EFFECT);
     // A global object's template has to come from a function's.
     let class = v8::FunctionTemplate::new(scope, |_: &mut PinScope, _: super::Args, _: super::Return| {});
     let template = class.instance_template(scope);
-    template.set_named_property_handler(named);
-    template.set_indexed_property_handler(indexed);
+    exotic::install::<Sandbox>(template);
     template
 }
-
-type Access<'s> = PropertyCallbackArguments<'s>;
 
 /// The two objects that a property can be on.
 #[derive(Clone, Copy)]
@@ -62,144 +41,164 @@ fn within<'s>(
     }
 }
 
-fn index_name<'s>(scope: &PinScope<'s, '_>, index: u32) -> Local<'s, Name> {
-    js::string(scope, &index.to_string()).into()
-}
+/// The sandbox behind a global object.
+struct Sandbox;
 
-fn query<'s>(
-    scope: &mut PinScope<'s, '_>,
-    key: Local<'s, Name>,
-    args: Access<'s>,
-    mut rv: ReturnValue<Integer>,
-) -> Intercepted {
-    within(scope, &args, |scope, pair| {
-        for object in [pair.sandbox, pair.global] {
-            if object.has_real_named_property(scope, key)? {
-                rv.set_uint32(object.get_real_named_property_attributes(scope, key)?.as_u32());
-                return Some(());
+impl Exotic for Sandbox {
+    const DESCRIBES: bool = true;
+
+    fn query<'s>(
+        scope: &mut PinScope<'s, '_>,
+        key: Local<'s, Name>,
+        args: Access<'s>,
+        mut rv: ReturnValue<Integer>,
+    ) -> Intercepted {
+        within(scope, &args, |scope, pair| {
+            for object in [pair.sandbox, pair.global] {
+                if object.has_real_named_property(scope, key)? {
+                    rv.set_uint32(object.get_real_named_property_attributes(scope, key)?.as_u32());
+                    return Some(());
+                }
             }
-        }
-        None
-    })
-}
+            None
+        })
+    }
 
-fn get<'s>(
-    scope: &mut PinScope<'s, '_>,
-    key: Local<'s, Name>,
-    args: Access<'s>,
-    mut rv: ReturnValue<Value>,
-) -> Intercepted {
-    within(scope, &args, |scope, pair| {
-        v8::tc_scope!(let scope, scope);
-        let value = pair.sandbox.get_real_named_property(scope, key);
-        let value = value.or_else(|| pair.global.get_real_named_property(scope, key));
-        if scope.has_caught() && !scope.has_terminated() {
-            scope.rethrow();
-        }
-        let value = value?;
-        rv.set(if value == pair.sandbox { pair.global.into() } else { value });
-        Some(())
-    })
-}
-
-fn set<'s>(
-    scope: &mut PinScope<'s, '_>,
-    key: Local<'s, Name>,
-    value: Local<'s, Value>,
-    args: Access<'s>,
-    _: ReturnValue<Boolean>,
-) -> Intercepted {
-    // V8 itself has thrown by now if this is strict code's store to a name that nobody declared.
-    within(scope, &args, |scope, pair| {
-        let on_global = pair.global.get_real_named_property_attributes(scope, key);
-        let on_sandbox = pair.sandbox.get_real_named_property_attributes(scope, key);
-        if [&on_global, &on_sandbox].into_iter().flatten().any(PropertyAttribute::is_read_only) {
-            return None;
-        }
-        let declared = on_global.is_some() || on_sandbox.is_some();
-        if !declared && key.is_symbol() {
-            return None;
-        }
-        pair.sandbox.set(scope, key.into(), value)?;
-        // An accessor of the sandbox has done all that there is to do.
-        on_sandbox?;
-        let descriptor = pair.sandbox.get_own_property_descriptor(scope, key)?;
-        let descriptor: Local<Object> = descriptor.try_into().ok()?;
-        ["get", "set"]
-            .iter()
-            .any(|accessor| {
-                let accessor = js::name(scope, accessor);
-                descriptor.has_own_property(scope, accessor.into()) == Some(true)
-            })
-            .then_some(())
-    })
-}
-
-fn descriptor<'s>(
-    scope: &mut PinScope<'s, '_>,
-    key: Local<'s, Name>,
-    args: Access<'s>,
-    mut rv: ReturnValue<Value>,
-) -> Intercepted {
-    within(scope, &args, |scope, pair| {
-        if pair.sandbox.has_own_property(scope, key) != Some(true) {
-            return None;
-        }
-        rv.set(pair.sandbox.get_own_property_descriptor(scope, key)?);
-        Some(())
-    })
-}
-
-fn define<'s>(
-    scope: &mut PinScope<'s, '_>,
-    key: Local<'s, Name>,
-    given: &PropertyDescriptor,
-    args: Access<'s>,
-    _: ReturnValue<Boolean>,
-) -> Intercepted {
-    within(scope, &args, |scope, pair| {
-        let attributes = pair.global.get_real_named_property_attributes(scope, key);
-        if attributes.is_some_and(|attributes| attributes.is_read_only() && attributes.is_dont_delete()) {
-            return None;
-        }
-        let undefined = js::undefined(scope);
-        let mut copy = if given.has_get() || given.has_set() {
-            let getter = if given.has_get() { given.get() } else { undefined };
-            let setter = if given.has_set() { given.set() } else { undefined };
-            PropertyDescriptor::new_from_get_set(getter, setter)
-        } else {
-            let value = if given.has_value() { given.value() } else { undefined };
-            match given.has_writable() {
-                true => PropertyDescriptor::new_from_value_writable(value, given.writable()),
-                false => PropertyDescriptor::new_from_value(value),
+    fn get<'s>(
+        scope: &mut PinScope<'s, '_>,
+        key: Local<'s, Name>,
+        args: Access<'s>,
+        mut rv: ReturnValue<Value>,
+    ) -> Intercepted {
+        within(scope, &args, |scope, pair| {
+            v8::tc_scope!(let scope, scope);
+            let value = pair.sandbox.get_real_named_property(scope, key);
+            let value = value.or_else(|| pair.global.get_real_named_property(scope, key));
+            if scope.has_caught() && !scope.has_terminated() {
+                scope.rethrow();
             }
-        };
-        if given.has_enumerable() {
-            copy.set_enumerable(given.enumerable());
-        }
-        if given.has_configurable() {
-            copy.set_configurable(given.configurable());
-        }
-        pair.sandbox.define_property(scope, key, &copy);
-        // The global object gets it too.
-        None
-    })
-}
+            let value = value?;
+            rv.set(if value == pair.sandbox { pair.global.into() } else { value });
+            Some(())
+        })
+    }
 
-fn delete<'s>(
-    scope: &mut PinScope<'s, '_>,
-    key: Local<'s, Name>,
-    args: Access<'s>,
-    mut rv: ReturnValue<Boolean>,
-) -> Intercepted {
-    within(scope, &args, |scope, pair| {
-        if pair.sandbox.delete(scope, key.into()) == Some(true) {
-            return None;
-        }
-        // What can't be deleted from the sandbox stays on the global object.
-        rv.set_bool(false);
-        Some(())
-    })
+    fn set<'s>(
+        scope: &mut PinScope<'s, '_>,
+        key: Local<'s, Name>,
+        value: Local<'s, Value>,
+        args: Access<'s>,
+        _: ReturnValue<Boolean>,
+    ) -> Intercepted {
+        // V8 itself has thrown by now if this is strict code's store to a name that nobody declared.
+        within(scope, &args, |scope, pair| {
+            let on_global = pair.global.get_real_named_property_attributes(scope, key);
+            let on_sandbox = pair.sandbox.get_real_named_property_attributes(scope, key);
+            if [&on_global, &on_sandbox].into_iter().flatten().any(PropertyAttribute::is_read_only) {
+                return None;
+            }
+            let declared = on_global.is_some() || on_sandbox.is_some();
+            if !declared && key.is_symbol() {
+                return None;
+            }
+            pair.sandbox.set(scope, key.into(), value)?;
+            // An accessor of the sandbox has done all that there is to do.
+            on_sandbox?;
+            let descriptor = pair.sandbox.get_own_property_descriptor(scope, key)?;
+            let descriptor: Local<Object> = descriptor.try_into().ok()?;
+            ["get", "set"]
+                .iter()
+                .any(|accessor| {
+                    let accessor = js::name(scope, accessor);
+                    descriptor.has_own_property(scope, accessor.into()) == Some(true)
+                })
+                .then_some(())
+        })
+    }
+
+    fn descriptor<'s>(
+        scope: &mut PinScope<'s, '_>,
+        key: Local<'s, Name>,
+        args: Access<'s>,
+        mut rv: ReturnValue<Value>,
+    ) -> Intercepted {
+        within(scope, &args, |scope, pair| {
+            if pair.sandbox.has_own_property(scope, key) != Some(true) {
+                return None;
+            }
+            rv.set(pair.sandbox.get_own_property_descriptor(scope, key)?);
+            Some(())
+        })
+    }
+
+    fn define<'s>(
+        scope: &mut PinScope<'s, '_>,
+        key: Local<'s, Name>,
+        given: &PropertyDescriptor,
+        args: Access<'s>,
+        _: ReturnValue<Boolean>,
+    ) -> Intercepted {
+        within(scope, &args, |scope, pair| {
+            let attributes = pair.global.get_real_named_property_attributes(scope, key);
+            if attributes.is_some_and(|attributes| attributes.is_read_only() && attributes.is_dont_delete()) {
+                return None;
+            }
+            let undefined = js::undefined(scope);
+            let mut copy = if given.has_get() || given.has_set() {
+                let getter = if given.has_get() { given.get() } else { undefined };
+                let setter = if given.has_set() { given.set() } else { undefined };
+                PropertyDescriptor::new_from_get_set(getter, setter)
+            } else {
+                let value = if given.has_value() { given.value() } else { undefined };
+                match given.has_writable() {
+                    true => PropertyDescriptor::new_from_value_writable(value, given.writable()),
+                    false => PropertyDescriptor::new_from_value(value),
+                }
+            };
+            if given.has_enumerable() {
+                copy.set_enumerable(given.enumerable());
+            }
+            if given.has_configurable() {
+                copy.set_configurable(given.configurable());
+            }
+            pair.sandbox.define_property(scope, key, &copy);
+            // The global object gets it too.
+            None
+        })
+    }
+
+    fn delete<'s>(
+        scope: &mut PinScope<'s, '_>,
+        key: Local<'s, Name>,
+        args: Access<'s>,
+        mut rv: ReturnValue<Boolean>,
+    ) -> Intercepted {
+        within(scope, &args, |scope, pair| {
+            if pair.sandbox.delete(scope, key.into()) == Some(true) {
+                return None;
+            }
+            // What can't be deleted from the sandbox stays on the global object.
+            rv.set_bool(false);
+            Some(())
+        })
+    }
+
+    fn names<'s>(scope: &mut PinScope<'s, '_>, args: Access<'s>, mut rv: ReturnValue<Array>) {
+        within(scope, &args, |scope, pair| {
+            rv.set(own_names(scope, pair.sandbox, PropertyFilter::ALL_PROPERTIES, IndexFilter::SkipIndices)?);
+            Some(())
+        });
+    }
+
+    fn indices<'s>(scope: &mut PinScope<'s, '_>, args: Access<'s>, mut rv: ReturnValue<Array>) {
+        within(scope, &args, |scope, pair| {
+            let names = own_names(scope, pair.sandbox, PropertyFilter::SKIP_SYMBOLS, IndexFilter::IncludeIndices)?;
+            let names = (0..names.length()).filter_map(|position| names.get_index(scope, position));
+            let indices: Vec<_> = names.filter(|name| name.is_number()).collect();
+            rv.set(Array::new_with_elements(scope, &indices));
+            Some(())
+        });
+    }
 }
 
 fn own_names<'s>(
@@ -215,78 +214,4 @@ fn own_names<'s>(
         key_conversion: KeyConversionMode::KeepNumbers,
     };
     sandbox.get_property_names(scope, names)
-}
-
-fn enumerate<'s>(scope: &mut PinScope<'s, '_>, args: Access<'s>, mut rv: ReturnValue<Array>) {
-    within(scope, &args, |scope, pair| {
-        rv.set(own_names(scope, pair.sandbox, PropertyFilter::ALL_PROPERTIES, IndexFilter::SkipIndices)?);
-        Some(())
-    });
-}
-
-fn indexed_enumerate<'s>(scope: &mut PinScope<'s, '_>, args: Access<'s>, mut rv: ReturnValue<Array>) {
-    within(scope, &args, |scope, pair| {
-        let names = own_names(scope, pair.sandbox, PropertyFilter::SKIP_SYMBOLS, IndexFilter::IncludeIndices)?;
-        let names = (0..names.length()).filter_map(|position| names.get_index(scope, position));
-        let indices: Vec<_> = names.filter(|name| name.is_number()).collect();
-        rv.set(Array::new_with_elements(scope, &indices));
-        Some(())
-    });
-}
-
-fn indexed_query<'s>(
-    scope: &mut PinScope<'s, '_>,
-    index: u32,
-    args: Access<'s>,
-    rv: ReturnValue<Integer>,
-) -> Intercepted {
-    let key = index_name(scope, index);
-    query(scope, key, args, rv)
-}
-
-fn indexed_get<'s>(scope: &mut PinScope<'s, '_>, index: u32, args: Access<'s>, rv: ReturnValue<Value>) -> Intercepted {
-    let key = index_name(scope, index);
-    get(scope, key, args, rv)
-}
-
-fn indexed_set<'s>(
-    scope: &mut PinScope<'s, '_>,
-    index: u32,
-    value: Local<'s, Value>,
-    args: Access<'s>,
-    rv: ReturnValue<Boolean>,
-) -> Intercepted {
-    let key = index_name(scope, index);
-    set(scope, key, value, args, rv)
-}
-
-fn indexed_descriptor<'s>(
-    scope: &mut PinScope<'s, '_>,
-    index: u32,
-    args: Access<'s>,
-    rv: ReturnValue<Value>,
-) -> Intercepted {
-    let key = index_name(scope, index);
-    descriptor(scope, key, args, rv)
-}
-
-fn indexed_define<'s>(
-    scope: &mut PinScope<'s, '_>,
-    index: u32,
-    given: &PropertyDescriptor,
-    args: Access<'s>,
-    rv: ReturnValue<Boolean>,
-) -> Intercepted {
-    let key = index_name(scope, index);
-    define(scope, key, given, args, rv)
-}
-
-fn indexed_delete<'s>(
-    scope: &mut PinScope<'s, '_>,
-    index: u32,
-    args: Access<'s>,
-    rv: ReturnValue<Boolean>,
-) -> Intercepted {
-    let key = index_name(scope, index);
-    delete(scope, key, args, rv)
 }

@@ -12,7 +12,7 @@ use v8::{
 use super::channel::End;
 use super::memory::Memory;
 use super::{CREATE_OBJECT, foreign, port, throw_data_clone_error};
-use crate::bindings::{blob, block_list, crypto, fs, performance, process_methods, symbols, util};
+use crate::bindings::{blob, block_list, crypto, fs, performance, process_methods, serdes, symbols, util};
 use crate::realm::Realm;
 use crate::{js, wrap};
 
@@ -459,15 +459,10 @@ impl ValueDeserializerImpl for Arrived<'_> {
         scope: &mut PinScope<'s, '_>,
         deserializer: &dyn ValueDeserializerHelper,
     ) -> Option<Local<'s, Object>> {
-        let mut index = 0;
-        if !deserializer.read_uint32(&mut index) {
-            return None;
+        match serdes::read_number(deserializer)? {
+            PLAIN_OBJECT => serdes::read_object(scope, deserializer),
+            index => self.objects.get(index as usize).map(|object| Local::new(scope, object)),
         }
-        if index == PLAIN_OBJECT {
-            let context = scope.get_current_context();
-            return deserializer.read_value(context)?.try_into().ok();
-        }
-        self.objects.get(index as usize).map(|object| Local::new(scope, object))
     }
 
     fn get_shared_array_buffer_from_id<'s>(

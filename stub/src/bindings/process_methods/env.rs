@@ -1,8 +1,7 @@
 //! `process.env`: an object whose properties are the environment's variables.
 
 use v8::{
-    Array, Boolean, FunctionCallbackArguments, IndexedPropertyHandlerConfiguration, Integer, Intercepted, Local,
-    MapFnTo as _, Name, NamedPropertyHandlerConfiguration, Object, PinScope, PropertyCallbackArguments,
+    Array, Boolean, FunctionCallbackArguments, Integer, Intercepted, Local, MapFnTo as _, Name, Object, PinScope,
     PropertyDescriptor, ReturnValue, Value,
 };
 
@@ -11,6 +10,7 @@ use std::os::unix::ffi::OsStrExt as _;
 
 use crate::bindings::options;
 use crate::errors::{self, Kind};
+use crate::exotic::{self, Access, Exotic};
 use crate::realm::Realm;
 use crate::{js, text, trap};
 
@@ -31,24 +31,7 @@ struct State {
 /// Makes `process.env`.
 pub fn env_proxy<'s>(scope: &mut PinScope<'s, '_>) -> Option<Local<'s, Object>> {
     let class = v8::FunctionTemplate::new(scope, constructor);
-    let handler = NamedPropertyHandlerConfiguration::new()
-        .getter(getter)
-        .setter(setter)
-        .query(query)
-        .deleter(deleter)
-        .enumerator(enumerator)
-        .definer(definer)
-        .flags(v8::PropertyHandlerFlags::HAS_NO_SIDE_EFFECT);
-    // Names that are numbers have callbacks of their own.
-    let indexed = IndexedPropertyHandlerConfiguration::new()
-        .getter(indexed_getter)
-        .setter(indexed_setter)
-        .query(indexed_query)
-        .deleter(indexed_deleter)
-        .definer(indexed_definer)
-        .flags(v8::PropertyHandlerFlags::HAS_NO_SIDE_EFFECT);
-    class.instance_template(scope).set_named_property_handler(handler);
-    class.instance_template(scope).set_indexed_property_handler(indexed);
+    exotic::install::<Environment>(class.instance_template(scope));
     let proxy = class.get_function(scope)?.new_instance(scope, &[])?;
     Realm::current().set_slot(scope, PROXY, proxy);
     Some(proxy)
@@ -61,20 +44,9 @@ pub fn is_env<'s>(scope: &PinScope<'s, '_>, object: Local<'s, Object>) -> bool {
 
 /// The callbacks of [`env_proxy`], for the table of external references.
 pub fn references() -> Vec<v8::ExternalReference> {
-    vec![
-        v8::ExternalReference { function: constructor.map_fn_to() },
-        v8::ExternalReference { named_getter: getter.map_fn_to() },
-        v8::ExternalReference { named_setter: setter.map_fn_to() },
-        v8::ExternalReference { named_query: query.map_fn_to() },
-        v8::ExternalReference { named_deleter: deleter.map_fn_to() },
-        v8::ExternalReference { enumerator: enumerator.map_fn_to() },
-        v8::ExternalReference { named_definer: definer.map_fn_to() },
-        v8::ExternalReference { indexed_getter: indexed_getter.map_fn_to() },
-        v8::ExternalReference { indexed_setter: indexed_setter.map_fn_to() },
-        v8::ExternalReference { indexed_query: indexed_query.map_fn_to() },
-        v8::ExternalReference { indexed_deleter: indexed_deleter.map_fn_to() },
-        v8::ExternalReference { indexed_definer: indexed_definer.map_fn_to() },
-    ]
+    let mut all = exotic::references::<Environment>();
+    all.push(v8::ExternalReference { function: constructor.map_fn_to() });
+    all
 }
 
 fn constructor<'s>(_: &mut PinScope<'s, '_>, _: FunctionCallbackArguments<'s>, _: ReturnValue<'s, Value>) {}
@@ -84,24 +56,120 @@ fn name<'s>(scope: &PinScope<'s, '_>, key: Local<'s, Name>) -> Option<String> {
     Local::<v8::String>::try_from(key).ok().map(|key| key.to_rust_string_lossy(scope))
 }
 
-fn getter<'s>(
-    scope: &mut PinScope<'s, '_>,
-    key: Local<'s, Name>,
-    _: PropertyCallbackArguments<'s>,
-    mut rv: ReturnValue<Value>,
-) -> Intercepted {
-    let Some(name) = name(scope, key) else { return Intercepted::kNo };
-    if trap::spring(scope, TRAP) {
-        return Intercepted::kYes;
-    }
-    let value =
-        Realm::current().thread.environment.get(name.as_bytes()).and_then(|value| text::utf8(scope, value.as_bytes()));
-    match value {
-        Some(value) => {
-            rv.set(value.into());
-            Intercepted::kYes
+/// `process.env`
+struct Environment;
+
+impl Exotic for Environment {
+    fn get<'s>(
+        scope: &mut PinScope<'s, '_>,
+        key: Local<'s, Name>,
+        _: Access<'s>,
+        mut rv: ReturnValue<Value>,
+    ) -> Intercepted {
+        let Some(name) = name(scope, key) else { return Intercepted::kNo };
+        if trap::spring(scope, TRAP) {
+            return Intercepted::kYes;
         }
-        None => Intercepted::kNo,
+        let value = Realm::current()
+            .thread
+            .environment
+            .get(name.as_bytes())
+            .and_then(|value| text::utf8(scope, value.as_bytes()));
+        match value {
+            Some(value) => {
+                rv.set(value.into());
+                Intercepted::kYes
+            }
+            None => Intercepted::kNo,
+        }
+    }
+
+    fn set<'s>(
+        scope: &mut PinScope<'s, '_>,
+        key: Local<'s, Name>,
+        value: Local<'s, Value>,
+        _: Access<'s>,
+        mut rv: ReturnValue<Boolean>,
+    ) -> Intercepted {
+        if !trap::spring(scope, TRAP) && assign(scope, key, value).is_some() {
+            rv.set_bool(true);
+        }
+        Intercepted::kYes
+    }
+
+    fn query<'s>(
+        scope: &mut PinScope<'s, '_>,
+        key: Local<'s, Name>,
+        _: Access<'s>,
+        mut rv: ReturnValue<Integer>,
+    ) -> Intercepted {
+        let Some(name) = name(scope, key) else { return Intercepted::kNo };
+        if trap::spring(scope, TRAP) {
+            return Intercepted::kYes;
+        }
+        if Realm::current().thread.environment.get(name.as_bytes()).is_none() {
+            return Intercepted::kNo;
+        }
+        rv.set_int32(v8::PropertyAttribute::NONE.as_u32() as i32);
+        Intercepted::kYes
+    }
+
+    fn delete<'s>(
+        scope: &mut PinScope<'s, '_>,
+        key: Local<'s, Name>,
+        _: Access<'s>,
+        mut rv: ReturnValue<Boolean>,
+    ) -> Intercepted {
+        if let Some(name) = name(scope, key)
+            && !trap::spring(scope, TRAP)
+        {
+            Realm::current().thread.environment.remove(name.as_bytes());
+            notice(scope, &name);
+        }
+        // All of its properties are configurable.
+        rv.set_bool(true);
+        Intercepted::kYes
+    }
+
+    fn names<'s>(scope: &mut PinScope<'s, '_>, _: Access<'s>, mut rv: ReturnValue<Array>) {
+        if trap::spring(scope, TRAP) {
+            return;
+        }
+        let all = Realm::current().thread.environment.all();
+        let names: Vec<Local<Value>> =
+            all.iter().filter_map(|(name, _)| text::utf8(scope, name.as_bytes())).map(Into::into).collect();
+        rv.set(Array::new_with_elements(scope, &names));
+    }
+
+    fn define<'s>(
+        scope: &mut PinScope<'s, '_>,
+        key: Local<'s, Name>,
+        descriptor: &PropertyDescriptor,
+        _: Access<'s>,
+        mut rv: ReturnValue<Boolean>,
+    ) -> Intercepted {
+        let message = if descriptor.has_value() {
+            let plain = descriptor.has_writable()
+                && descriptor.has_enumerable()
+                && descriptor.has_configurable()
+                && descriptor.writable()
+                && descriptor.enumerable()
+                && descriptor.configurable();
+            if plain {
+                let value = Local::new(scope, descriptor.value());
+                if !trap::spring(scope, TRAP) && assign(scope, key, value).is_some() {
+                    rv.set_bool(true);
+                }
+                return Intercepted::kYes;
+            }
+            "'process.env' only accepts a configurable, writable, and enumerable data descriptor"
+        } else if descriptor.has_get() || descriptor.has_set() {
+            "'process.env' does not accept an accessor(getter/setter) descriptor"
+        } else {
+            "'process.env' only accepts a configurable, writable, and enumerable data descriptor"
+        };
+        errors::throw_code(scope, Kind::TypeError, "ERR_INVALID_OBJECT_DEFINE_PROPERTY", message);
+        Intercepted::kYes
     }
 }
 
@@ -137,149 +205,4 @@ fn notice(scope: &mut PinScope, key: &str) {
     if key == "TZ" && Realm::current().thread.environment.is_process() {
         scope.date_time_configuration_change_notification(v8::TimeZoneDetection::Redetect);
     }
-}
-
-fn setter<'s>(
-    scope: &mut PinScope<'s, '_>,
-    key: Local<'s, Name>,
-    value: Local<'s, Value>,
-    _: PropertyCallbackArguments<'s>,
-    mut rv: ReturnValue<Boolean>,
-) -> Intercepted {
-    if !trap::spring(scope, TRAP) && assign(scope, key, value).is_some() {
-        rv.set_bool(true);
-    }
-    Intercepted::kYes
-}
-
-fn query<'s>(
-    scope: &mut PinScope<'s, '_>,
-    key: Local<'s, Name>,
-    _: PropertyCallbackArguments<'s>,
-    mut rv: ReturnValue<Integer>,
-) -> Intercepted {
-    let Some(name) = name(scope, key) else { return Intercepted::kNo };
-    if trap::spring(scope, TRAP) {
-        return Intercepted::kYes;
-    }
-    if Realm::current().thread.environment.get(name.as_bytes()).is_none() {
-        return Intercepted::kNo;
-    }
-    rv.set_int32(v8::PropertyAttribute::NONE.as_u32() as i32);
-    Intercepted::kYes
-}
-
-fn deleter<'s>(
-    scope: &mut PinScope<'s, '_>,
-    key: Local<'s, Name>,
-    _: PropertyCallbackArguments<'s>,
-    mut rv: ReturnValue<Boolean>,
-) -> Intercepted {
-    if let Some(name) = name(scope, key)
-        && !trap::spring(scope, TRAP)
-    {
-        Realm::current().thread.environment.remove(name.as_bytes());
-        notice(scope, &name);
-    }
-    // All of its properties are configurable.
-    rv.set_bool(true);
-    Intercepted::kYes
-}
-
-fn enumerator<'s>(scope: &mut PinScope<'s, '_>, _: PropertyCallbackArguments<'s>, mut rv: ReturnValue<Array>) {
-    if trap::spring(scope, TRAP) {
-        return;
-    }
-    let all = Realm::current().thread.environment.all();
-    let names: Vec<Local<Value>> =
-        all.iter().filter_map(|(name, _)| text::utf8(scope, name.as_bytes())).map(Into::into).collect();
-    rv.set(Array::new_with_elements(scope, &names));
-}
-
-fn definer<'s>(
-    scope: &mut PinScope<'s, '_>,
-    key: Local<'s, Name>,
-    descriptor: &PropertyDescriptor,
-    _: PropertyCallbackArguments<'s>,
-    mut rv: ReturnValue<Boolean>,
-) -> Intercepted {
-    let message = if descriptor.has_value() {
-        let plain = descriptor.has_writable()
-            && descriptor.has_enumerable()
-            && descriptor.has_configurable()
-            && descriptor.writable()
-            && descriptor.enumerable()
-            && descriptor.configurable();
-        if plain {
-            let value = Local::new(scope, descriptor.value());
-            if !trap::spring(scope, TRAP) && assign(scope, key, value).is_some() {
-                rv.set_bool(true);
-            }
-            return Intercepted::kYes;
-        }
-        "'process.env' only accepts a configurable, writable, and enumerable data descriptor"
-    } else if descriptor.has_get() || descriptor.has_set() {
-        "'process.env' does not accept an accessor(getter/setter) descriptor"
-    } else {
-        "'process.env' only accepts a configurable, writable, and enumerable data descriptor"
-    };
-    errors::throw_code(scope, Kind::TypeError, "ERR_INVALID_OBJECT_DEFINE_PROPERTY", message);
-    Intercepted::kYes
-}
-
-/// A number as the name of a variable.
-fn index_name<'s>(scope: &PinScope<'s, '_>, index: u32) -> Local<'s, Name> {
-    js::string(scope, &index.to_string()).into()
-}
-
-fn indexed_getter<'s>(
-    scope: &mut PinScope<'s, '_>,
-    index: u32,
-    args: PropertyCallbackArguments<'s>,
-    rv: ReturnValue<Value>,
-) -> Intercepted {
-    let key = index_name(scope, index);
-    getter(scope, key, args, rv)
-}
-
-fn indexed_setter<'s>(
-    scope: &mut PinScope<'s, '_>,
-    index: u32,
-    value: Local<'s, Value>,
-    args: PropertyCallbackArguments<'s>,
-    rv: ReturnValue<Boolean>,
-) -> Intercepted {
-    let key = index_name(scope, index);
-    setter(scope, key, value, args, rv)
-}
-
-fn indexed_query<'s>(
-    scope: &mut PinScope<'s, '_>,
-    index: u32,
-    args: PropertyCallbackArguments<'s>,
-    rv: ReturnValue<Integer>,
-) -> Intercepted {
-    let key = index_name(scope, index);
-    query(scope, key, args, rv)
-}
-
-fn indexed_deleter<'s>(
-    scope: &mut PinScope<'s, '_>,
-    index: u32,
-    args: PropertyCallbackArguments<'s>,
-    rv: ReturnValue<Boolean>,
-) -> Intercepted {
-    let key = index_name(scope, index);
-    deleter(scope, key, args, rv)
-}
-
-fn indexed_definer<'s>(
-    scope: &mut PinScope<'s, '_>,
-    index: u32,
-    descriptor: &PropertyDescriptor,
-    args: PropertyCallbackArguments<'s>,
-    rv: ReturnValue<Boolean>,
-) -> Intercepted {
-    let key = index_name(scope, index);
-    definer(scope, key, descriptor, args, rv)
 }

@@ -4,22 +4,21 @@ mod children;
 mod control;
 mod identity;
 mod limits;
+mod options;
 mod report;
 mod thread;
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashMap};
-use std::ffi::OsString;
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
-use v8::{Array, FunctionCallbackArguments, Global, Local, Object, PinScope, ReturnValue, Value};
+use v8::{FunctionCallbackArguments, Global, Local, Object, PinScope, ReturnValue, Value};
 
 use super::async_wrap;
 use super::messaging::{self, End, Group};
-use crate::command_line::{self, Options};
 use crate::errors::{self, Kind};
 use crate::realm::{self, Realm};
 use crate::uv::environment::Store;
@@ -99,23 +98,19 @@ fn get_env_message_port<'s>(scope: &mut PinScope<'s, '_>, _: Args<'s>, mut rv: R
 fn construct<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     let realm = Realm::current();
-    let (options, values) = match Local::<Array>::try_from(args.get(2)) {
-        Ok(array) => {
-            let options: Vec<String> = (0..array.length())
-                .filter_map(|index| Some(array.get_index(scope, index)?.to_rust_string_lossy(scope)))
-                .collect();
-            let read = command_line::of_worker(&options);
-            let wrong = wrong_options(&read);
-            if !wrong.is_empty() {
-                let wrong = js::strings(scope, wrong);
-                js::set(scope, args.this(), "invalidExecArgv", wrong);
-                return;
-            }
-            (options.into_iter().map(OsString::from).collect(), read.values)
-        }
-        Err(_) => inherited_options(&realm),
-    };
     let Some(environment) = environment(scope, &realm, args.get(1)) else { return };
+    let given = options::Given {
+        environment: args.get(1).is_object().then_some(&environment),
+        list: args.get(2).try_into().ok().map(|list| options::list(scope, list)),
+    };
+    let (options, values) = match given.read(&realm) {
+        Ok(options) => options,
+        Err((property, wrong)) => {
+            let wrong = js::strings(scope, wrong);
+            js::set(scope, args.this(), property, wrong);
+            return;
+        }
+    };
     let id = NEXT.fetch_add(1, Ordering::Relaxed);
     let name = args.get(6).to_rust_string_lossy(scope);
     let control = Arc::new(Control::default());
@@ -153,47 +148,6 @@ fn construct<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
     js::set(scope, args.this(), "threadId", id);
     let name = js::string(scope, &name);
     js::set(scope, args.this(), "threadName", name);
-}
-
-/// Options that are the process's, which a worker can't have for itself.
-const OF_PROCESS: &[&str] = &[
-    "--build-snapshot",
-    "--disable-proto",
-    "--enable-fips",
-    "--force-fips",
-    "--icu-data-dir",
-    "--openssl-config",
-    "--secure-heap",
-    "--secure-heap-min",
-    "--security-revert",
-    "--title",
-    "--tls-cipher-list",
-    "--trace-event-categories",
-    "--trace-event-file-pattern",
-    "--use-largepages",
-    "--v8-pool-size",
-    "--zero-fill-buffers",
-];
-
-/// What is wrong with the options of a worker.
-fn wrong_options(options: &Options) -> Vec<String> {
-    let of_process = options.values.keys().filter(|name| OF_PROCESS.contains(&name.as_str()));
-    match &options.error {
-        Some(error) => vec![error.clone()],
-        None => options.v8.iter().chain(of_process).cloned().collect(),
-    }
-}
-
-/// The options of this thread, which a worker has as well unless it is given others.
-fn inherited_options(realm: &Realm) -> (Vec<OsString>, BTreeMap<String, command_line::Value>) {
-    match (&realm.thread.worker, realm.program.image.index()) {
-        (Some(worker), _) => (worker.options.clone(), worker.values.clone()),
-        (None, Ok(index)) => {
-            let line = command_line::get(index);
-            (line.options.clone(), line.values.clone())
-        }
-        (None, Err(_)) => Default::default(),
-    }
 }
 
 /// What the worker sees as its environment: a copy of this thread's for null, the properties of an object, or else
