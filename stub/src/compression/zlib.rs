@@ -1,8 +1,12 @@
 //! zlib: deflate, with three kinds of headers.
+//!
+//! zlib-rs decompresses, at several times the speed of zlib itself. But zlib compresses: programs can tell what comes
+//! out, and for plain data that is what Node's zlib, a relative of it, makes of them.
 
 use std::ffi::{CStr, c_int};
 
 use libz_rs_sys as sys;
+use libz_sys as classic;
 
 use super::{Engine, Problem, Process, Transfer};
 
@@ -92,7 +96,16 @@ impl Zlib {
                 true => {
                     let ZlibOptions { level, memory_level, strategy, .. } = options;
                     let method = sys::Z_DEFLATED;
-                    sys::deflateInit2_(&mut *stream, level, method, bits, memory_level, strategy, version, size)
+                    classic::deflateInit2_(
+                        deflating(&mut stream),
+                        level,
+                        method,
+                        bits,
+                        memory_level,
+                        strategy,
+                        version,
+                        size,
+                    )
                 }
                 false => sys::inflateInit2_(&mut *stream, bits, version, size),
             };
@@ -124,7 +137,9 @@ impl Zlib {
         // SAFETY: the stream is initialized; zlib copies the dictionary.
         let result = unsafe {
             match self.mode {
-                Mode::Deflate | Mode::DeflateRaw => sys::deflateSetDictionary(&mut *self.stream, pointer, length),
+                Mode::Deflate | Mode::DeflateRaw => {
+                    classic::deflateSetDictionary(deflating(&mut self.stream), pointer, length)
+                }
                 Mode::InflateRaw => sys::inflateSetDictionary(&mut *self.stream, pointer, length),
                 _ => sys::Z_OK,
             }
@@ -211,7 +226,7 @@ impl Process for Zlib {
         // SAFETY: the stream is initialized, and the caller says that the memory is valid.
         unsafe {
             if self.mode.compresses() {
-                self.error = sys::deflate(&mut *self.stream, flush);
+                self.error = classic::deflate(deflating(&mut self.stream), flush);
             } else {
                 if self.mode == Mode::Unzip {
                     let first: Vec<u8> = (0..input.min(2)).map(|index| *transfer.input.add(index)).collect();
@@ -246,7 +261,7 @@ impl Engine for Zlib {
         // SAFETY: the stream is initialized.
         self.error = unsafe {
             match self.mode.compresses() {
-                true => sys::deflateReset(&mut *self.stream),
+                true => classic::deflateReset(deflating(&mut self.stream)),
                 false => sys::inflateReset(&mut *self.stream),
             }
         };
@@ -265,7 +280,7 @@ impl Engine for Zlib {
         self.error = unsafe {
             self.stream.avail_in = 0;
             self.stream.avail_out = 0;
-            sys::deflateParams(&mut *self.stream, level, strategy)
+            classic::deflateParams(deflating(&mut self.stream), level, strategy)
         };
         match self.error {
             sys::Z_OK | sys::Z_BUF_ERROR => None,
@@ -279,7 +294,7 @@ impl Drop for Zlib {
         // SAFETY: the stream is initialized and not used again.
         unsafe {
             match self.mode.compresses() {
-                true => sys::deflateEnd(&mut *self.stream),
+                true => classic::deflateEnd(deflating(&mut self.stream)),
                 false => sys::inflateEnd(&mut *self.stream),
             }
         };
@@ -303,6 +318,13 @@ fn empty_stream() -> sys::z_stream {
         adler: 0,
         reserved: 0,
     }
+}
+
+/// The stream as zlib itself sees it.
+fn deflating(stream: &mut sys::z_stream) -> *mut classic::z_stream {
+    // Both are the structure of `zlib.h`.
+    const { assert!(size_of::<sys::z_stream>() == size_of::<classic::z_stream>()) };
+    std::ptr::from_mut(stream).cast()
 }
 
 extern "C" fn allocate(_: *mut std::ffi::c_void, count: sys::uInt, size: sys::uInt) -> *mut std::ffi::c_void {

@@ -22,10 +22,14 @@ pub fn list<'s>(scope: &mut PinScope<'s, '_>, list: Local<'s, Array>) -> Vec<Str
     (0..list.length()).filter_map(|index| Some(list.get_index(scope, index)?.to_rust_string_lossy(scope))).collect()
 }
 
+/// `process.execArgv` of a worker, and what its options say.
+pub type Read = (Vec<OsString>, BTreeMap<String, Value>);
+/// What is wrong with options, and the property by which the library learns of it.
+pub type Wrong = (&'static str, Vec<String>);
+
 impl Given<'_> {
-    /// `process.execArgv` of the worker and what its options say; or what is wrong with them, and the property by which
-    /// the library learns of it.
-    pub fn read(self, realm: &Realm) -> Result<(Vec<OsString>, BTreeMap<String, Value>), (&'static str, Vec<String>)> {
+    /// What comes of it.
+    pub fn read(self, realm: &Realm) -> Result<Read, Wrong> {
         let (inherited, values) = inherited(realm);
         let mut options = Options::default();
         match self.environment {
@@ -100,7 +104,7 @@ fn wrong(options: &Options, forbidden: &[&str]) -> Vec<String> {
 }
 
 /// The options of this thread, which a worker has as well unless it is given others.
-fn inherited(realm: &Realm) -> (Vec<OsString>, BTreeMap<String, Value>) {
+fn inherited(realm: &Realm) -> Read {
     match (&realm.thread.worker, realm.program.image.index()) {
         (Some(worker), _) => (worker.options.clone(), worker.values.clone()),
         (None, Ok(index)) => {
