@@ -1,6 +1,6 @@
 //! `internalBinding('encoding_binding')`: UTF-8 for `TextEncoder` and `TextDecoder`.
 
-use v8::{ArrayBuffer, FunctionCallbackArguments, Local, Object, PinScope, ReturnValue, Uint8Array, Value, WriteFlags};
+use v8::{FunctionCallbackArguments, Local, Object, PinScope, ReturnValue, Uint8Array, Value, WriteFlags};
 
 use crate::errors::{self, Kind};
 use crate::text::{self, STORAGE};
@@ -45,10 +45,11 @@ fn encode_into<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) 
 
 fn encode_utf8_string<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
     let Ok(string) = Local::<v8::String>::try_from(args.get(0)) else { return };
-    let bytes = text::bytes_of(scope, string, text::Encoding::Utf8);
-    let length = bytes.len();
-    let store = ArrayBuffer::new_backing_store_from_vec(bytes).make_shared();
-    let buffer = ArrayBuffer::with_backing_store(scope, &store);
+    let length = text::size(scope, string, text::Encoding::Utf8);
+    let buffer = crate::memory::uninitialized(scope, length);
+    if let Some(cells) = js::bytes(buffer.into()) {
+        text::write(cells, |target| text::write_string(scope, string, text::Encoding::Utf8, target));
+    }
     if let Some(array) = Uint8Array::new(scope, buffer, 0, length) {
         rv.set(array.into());
     }

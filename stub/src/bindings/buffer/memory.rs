@@ -6,6 +6,7 @@ use v8::fast_api::FastApiCallbackOptions;
 use v8::{ArrayBuffer, Local, PinScope, Value};
 
 use super::{Args, Return, index, throw_not_a_buffer, throw_out_of_range, view};
+use crate::bindings::options;
 use crate::js;
 use crate::realm::Realm;
 use crate::text::{self, Encoding, STORAGE};
@@ -166,10 +167,27 @@ pub fn try_array_buffer<'s>(scope: &mut PinScope<'s, '_>, length: usize) -> Opti
     there_is(length).then(|| ArrayBuffer::new(scope, length))
 }
 
+#[derive(Default)]
+struct State {
+    clears: Cell<Option<bool>>,
+}
+
+/// Whether all memory has to be cleared.
+fn clears(scope: &mut PinScope) -> bool {
+    let realm = Realm::current();
+    let state = realm.room::<State>();
+    state.clears.get().unwrap_or_else(|| {
+        // A snapshot must not hold what was in the build's memory.
+        let clears = realm.building || options::flag(scope, "--zero-fill-buffers");
+        state.clears.set(Some(clears));
+        clears
+    })
+}
+
 pub fn create_unsafe_array_buffer<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
     let length = args.get(0).integer_value(scope).unwrap_or_default();
-    // A snapshot must not hold what was in the build's memory.
-    let buffer = usize::try_from(length).ok().and_then(|length| match Realm::current().building {
+    let clears = clears(scope);
+    let buffer = usize::try_from(length).ok().and_then(|length| match clears {
         true => try_array_buffer(scope, length),
         false => there_is(length).then(|| crate::memory::uninitialized(scope, length)),
     });
