@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use v8::{Array, FunctionCallbackArguments, Local, Map, Object, PinScope, ReturnValue, Value};
 
+use crate::bindings::errors;
 use crate::realm::Realm;
 use crate::uv::title;
 use crate::{command_line, facts, js};
@@ -95,6 +96,7 @@ pub fn apply(scope: &mut PinScope, values: &BTreeMap<String, command_line::Value
     if let Some(Given::Text(title)) = values.get("--title") {
         title::set(title);
     }
+    errors::prepare(scope);
 }
 
 /// Whether an option is set.

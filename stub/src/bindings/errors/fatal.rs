@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Write};
 
 use v8::{Function, Local, Object, PinScope, Value};
 
-use super::{ENHANCE_AFTER, ENHANCE_BEFORE, arrow};
+use super::{ENHANCE_AFTER, ENHANCE_BEFORE, arrow, frames};
 use crate::bindings::{options, report};
 use crate::realm::Realm;
 use crate::{aliased, bootstrap, js, library};
@@ -120,8 +120,10 @@ fn print_exception<'s>(
                 }
             };
             print(&text);
-            // The program has no such option; its source under Node has.
-            print("(Use `node --trace-uncaught ...` to show where the exception was thrown)\n");
+            if !options::flag(scope, "--trace-uncaught") {
+                // The program has no such option; its source under Node has.
+                print("(Use `node --trace-uncaught ...` to show where the exception was thrown)\n");
+            }
         }
     }
     let what = error.and_then(|error| {
@@ -130,6 +132,7 @@ fn print_exception<'s>(
     });
     let what = what.map_or_else(|| "Exception".to_owned(), |what| what.to_rust_string_lossy(scope));
     report::on_uncaught(scope, &what, error);
+    frames::trace_uncaught(scope, message);
     print(&format!("\nNode.js {}\n", library::VERSION));
 }
 

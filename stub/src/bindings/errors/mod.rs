@@ -3,6 +3,7 @@
 
 mod arrow;
 mod fatal;
+mod frames;
 mod hooks;
 mod origins;
 
@@ -13,6 +14,7 @@ use crate::{facts, js};
 
 pub use arrow::{append_exception_line, decorate, error_source};
 pub use fatal::{exit, exit_process, print, trigger_uncaught};
+pub use frames::{prepare, trace_exit};
 pub use hooks::{MAY_GENERATE_CODE, MAY_GENERATE_WASM, install};
 
 crate::room! {

@@ -181,6 +181,7 @@ fn dlopen<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
 
 fn really_exit<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
     let code = args.get(0).int32_value(scope).unwrap_or_default();
+    super::errors::trace_exit(scope, code);
     super::errors::exit(code);
 }
 

@@ -139,6 +139,7 @@ fn accept_pending<'s>(scope: &mut PinScope<'s, '_>, state: &HandleState, object:
     let class = match server.pending_kind() {
         Some(Kind::Tcp) => "TCP",
         Some(Kind::Pipe { .. }) => "Pipe",
+        Some(Kind::Udp) => "UDP",
         _ => return,
     };
     if let Some(client) = accept(scope, object, &server, class) {
