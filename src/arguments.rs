@@ -57,6 +57,16 @@ pub struct Build {
     #[arg(long, value_name = "GLOB")]
     pub include: Vec<String>,
 
+    /// Evaluate no module at build time
+    ///
+    /// Otherwise the program is evaluated as far as it does not depend on anything outside of it, and starts from there.
+    #[arg(long)]
+    pub no_preeval: bool,
+
+    /// Say how far the program is evaluated at build time, and what ends it
+    #[arg(long)]
+    pub explain: bool,
+
     #[command(flatten)]
     pub code: Code,
 }

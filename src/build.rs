@@ -17,15 +17,20 @@ pub fn build(options: &Build) -> Outcome {
         executable::discard_unfinished();
         signals::die_of(signal);
     });
+    let explain = options.explain;
     let options = BuildOptions {
         entry: options.entry.clone(),
         output: options.output.clone(),
         include: options.include.clone(),
+        no_preeval: options.no_preeval,
         ..options.code.options()
     };
     let line = Line::show(options.progress.clone());
     let built = kiln_compiler::build(&options, &stub::bytes()?, &mut print)?;
     drop(line);
+    if explain {
+        eprint!("{}", built.evaluation);
+    }
     eprintln!(
         "{}  {}, {}, {}, {:.1} s",
         diagnostic::display(&built.output),

@@ -37,6 +37,8 @@ pub fn run(options: &Run) -> Outcome {
         output: Some(program.clone()),
         include: options.include.clone(),
         in_place: true,
+        // The program starts only once.
+        no_preeval: true,
         ..options.code.options()
     };
     // What it says on its standard error is the program's own, so warnings would be in the way.

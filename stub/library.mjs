@@ -1,6 +1,7 @@
 // Run by the pinned `node` while the stub is built: writes its built-in sources and the facts that
 // its native half hands to them into the folder given.
 
+import os from 'node:os';
 import fs from 'node:fs';
 import path from 'node:path';
 import util from 'node:util';
@@ -18,6 +19,23 @@ const sources = { ...process.binding('natives'), ...natives };
 const patches = {
   inspector: [['if (!hasInspector)\n  throw new ERR_INSPECTOR_NOT_AVAILABLE();\n', '\n\n']],
 };
+// What can be known only at run time is asked for when it is wanted, not when the module is loaded: that happens at
+// build time. And nobody asks for the folder of a cache that Kiln does not have.
+patches.os = [
+  ['const {\n  0: type,\n  1: version,\n  2: release,\n  3: machine,\n} = _getOSInformation();',
+    'let information;\nconst getInformation = (index) =>\n  (information ??= _getOSInformation())[index];\n\n\n'],
+  ...['Version', 'Release'].map((name, index) =>
+    [`const getOS${name} = () => ${name.toLowerCase()};`, `const getOS${name} = () => getInformation(${index + 1});`]),
+  // It is that of the target, which is this machine's own.
+  ['const getOSType = () => type;', `const getOSType = () => ${JSON.stringify(os.type())};`],
+  ['const getMachine = () => machine;', 'const getMachine = () => getInformation(3);'],
+];
+// What is loaded at build time is forgotten by the loader, in all of its caches.
+patches['internal/modules/cjs/loader'] = [['module.exports = {\n', 'module.exports = { get relativeResolveCache() { return relativeResolveCache; },\n']];
+patches['internal/modules/helpers'] = [
+  ['function enableCompileCache(options) {\n  let portable;',
+    'function enableCompileCache(options) {\n  return { status: _enableCompileCache()[0] }; let portable;'],
+];
 for (const [id, replacements] of Object.entries(patches)) {
   for (const [from, to] of replacements) {
     if (!sources[id].includes(from)) throw new Error(`${id} has no ${JSON.stringify(from)}`);

@@ -189,7 +189,7 @@ fn disk_that_is_full() {
 /// An executable that says hello, to be damaged, and where its payload begins.
 fn hello(workspace: &Workspace) -> (PathBuf, u64) {
     let executable = workspace.executable();
-    build(&fixtures().join("hello/main.js"), &executable).unwrap_or_else(|why| panic!("{why}"));
+    build(&fixtures().join("hello/main.js"), &executable, &[]).unwrap_or_else(|why| panic!("{why}"));
     let (length, payload) = Seal::of(&fs::read(&executable).unwrap()).unwrap().read().unwrap();
     assert_eq!(length, fs::metadata(&executable).unwrap().len());
     (executable, payload)

@@ -53,7 +53,7 @@ fn check(project: &str) {
     let environment = [("PATH", "/usr/bin:/bin"), ("GREETING", "hello"), ("TZ", "UTC")];
     let runs = runs(&folder);
     let expected = fs::read_to_string(folder.join("expected")).ok();
-    let setting = Setting { environment: &environment, cwd: None, expected: expected.as_deref() };
+    let setting = Setting { environment: &environment, cwd: None, expected: expected.as_deref(), options: &[] };
     let failures = compare(&workspace, entry, &runs, &setting).err().map(|why| format!("{project}\n{why}"));
     report_differences(&[project.to_owned()], failures.into_iter().collect());
 }

@@ -16,7 +16,7 @@ fn output(files: &[(&str, &str)], disk: &[(&str, &str)]) -> String {
         workspace.write(path, text);
     }
     let executable = workspace.executable();
-    build(&workspace.project().join(files[0].0), &executable).unwrap_or_else(|why| panic!("{why}"));
+    build(&workspace.project().join(files[0].0), &executable, &[]).unwrap_or_else(|why| panic!("{why}"));
     workspace.remove_project();
     let cwd = workspace.cwd();
     let paths = disk.iter().map(|(path, text)| {
@@ -88,7 +88,7 @@ fn a_program_is_called_as_the_link_that_was_built() {
     let bin = workspace.project().join("node_modules/.bin");
     fs::create_dir_all(&bin).unwrap();
     std::os::unix::fs::symlink("../tool/lib/cli.js", bin.join("tool")).unwrap();
-    build(&bin.join("tool"), &workspace.executable()).unwrap();
+    build(&bin.join("tool"), &workspace.executable(), &[]).unwrap();
     workspace.remove_project();
     let outcome = run(&mut Command::new(workspace.executable()), &Input::None).unwrap();
     let expected = "/__kiln__/node_modules/.bin/tool /__kiln__/node_modules/tool/lib/cli.js found\n";

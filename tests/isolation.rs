@@ -24,7 +24,7 @@ fn executable(workspace: &Workspace, files: &[(&str, &str)]) -> PathBuf {
         workspace.write(path, text);
     }
     let executable = workspace.executable();
-    build(&workspace.project().join(files[0].0), &executable).unwrap_or_else(|why| panic!("{why}"));
+    build(&workspace.project().join(files[0].0), &executable, &[]).unwrap_or_else(|why| panic!("{why}"));
     workspace.remove_project();
     executable
 }

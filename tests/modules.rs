@@ -20,7 +20,8 @@ macro_rules! topics {
 
 topics! {
     builtins cjs_default_interop cjs_named_imports commonjs cycles data_urls dead_zone dynamic_import errors exits
-    formats import_meta json links live_bindings namespaces order reexports require_esm resolution top_level_await
+    formats import_meta json links live_bindings namespaces order pre_evaluation reexports require_esm resolution
+    top_level_await
 }
 
 #[test]
@@ -40,7 +41,9 @@ fn check(topic: &str) {
     let programs: Vec<Program> = parse(&text).into_iter().filter(|program| is_wanted(program.name)).collect();
     let failures = programs
         .iter()
-        .filter_map(|program| program.check().err().map(|why| format!("{topic}: {}\n{why}", program.name)))
+        .filter_map(|program| {
+            program.check_all_ways(topic).err().map(|why| format!("{topic}: {}\n{why}", program.name))
+        })
         .collect();
     let compared: Vec<String> = programs.iter().map(|program| format!("{topic}: {}", program.name)).collect();
     report_differences(&compared, failures);
@@ -56,17 +59,37 @@ enum Content<'a> {
     LinkTo(&'a str),
 }
 
+/// What `pre-evaluation.txt` takes for unset at build time, and more.
+const ANOTHER_ENVIRONMENT: &[(&str, &str)] =
+    &[("DEBUG", "*"), ("FORCE_COLOR", "1"), ("SPECIAL", "set"), ("TZ", "Asia/Tokyo"), ("NODE_NO_WARNINGS", "1")];
+
 impl Program<'_> {
-    fn check(&self) -> Result<(), String> {
+    fn check_all_ways(&self, topic: &str) -> Result<(), String> {
+        if topic != "pre_evaluation" {
+            return self.check(false, &[], &[]);
+        }
+        // Short modules are not worth being evaluated at build time.
+        self.check(true, &[], &[])?;
+        self.check(true, ANOTHER_ENVIRONMENT, &[]).map_err(|why| format!("in another environment\n{why}"))?;
+        self.check(true, &[], &["--no-preeval"]).map_err(|why| format!("without pre-evaluation\n{why}"))
+    }
+
+    fn check(&self, padded: bool, environment: &[(&str, &str)], options: &[&str]) -> Result<(), String> {
         let workspace = Workspace::new();
         for (path, content) in &self.files {
             match content {
-                Content::Text(lines) => drop(workspace.write(path, &lines.concat())),
+                Content::Text(lines) => {
+                    let mut text = lines.concat();
+                    if padded && path.ends_with("js") {
+                        text += &format!("\n//{}\n", " what makes a module long".repeat(200));
+                    }
+                    workspace.write(path, &text);
+                }
                 Content::LinkTo(target) => workspace.link(path, target),
             }
         }
         let (entry, _) = self.files.first().ok_or("it has no files")?;
-        compare(&workspace, entry, &[Run::plain()], &Setting { environment: &[], cwd: None, expected: None })
+        compare(&workspace, entry, &[Run::plain()], &Setting { environment, cwd: None, expected: None, options })
     }
 }
 

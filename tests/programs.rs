@@ -100,7 +100,7 @@ fn check(entry: &str, runs: &[Run]) {
     let workspace = Workspace::new();
     workspace.copy(&install(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs"), "programs"));
     // From "/" both ways see the program's path below the working directory, so that help texts are alike.
-    let setting = Setting { environment: &[("PATH", "")], cwd: Some(Path::new("/")), expected: None };
+    let setting = Setting { environment: &[("PATH", "")], cwd: Some(Path::new("/")), expected: None, options: &[] };
     let result = compare(&workspace, &format!("node_modules/{entry}"), runs, &setting);
     let failures = result.err().map(|why| format!("{entry}\n{why}")).into_iter().collect();
     report_differences(&[entry.to_owned()], failures);

@@ -16,6 +16,7 @@ pub mod diagnostic;
 pub mod executable;
 pub mod graph;
 mod optimize;
+pub mod preeval;
 mod progress;
 mod scan;
 pub mod snapshot;
@@ -49,6 +50,8 @@ pub struct BuildOptions {
     /// For a program that runs on this machine and now: its files stay where they are. One that has to be compiled to
     /// JavaScript is embedded all the same.
     pub in_place: bool,
+    /// Whether modules stay un-evaluated until the program starts.
+    pub no_preeval: bool,
 }
 
 /// What was built.
@@ -64,6 +67,8 @@ pub struct Built {
     pub modules: usize,
     /// How many other files it holds.
     pub files: usize,
+    /// What of the program is evaluated at build time.
+    pub evaluation: preeval::Evaluation,
 }
 
 /// Builds one executable from a project. Warnings go to `report` as they are found.
@@ -86,12 +91,12 @@ pub fn build(options: &BuildOptions, stub: &[u8], report: &mut dyn FnMut(&Diagno
     let in_place = options.in_place && is_plain && graph.modules.values().all(|module| !module.transformed);
     let bundle = bundle::lay_out(&graph, in_place)?;
     progress.begin(Step::Snapshot);
-    let snapshot = snapshot::take(stub, &bundle)?;
+    let (snapshot, evaluation) = preeval::snapshot(stub, &bundle, !options.no_preeval)?;
     progress.begin(Step::Write);
     let size = executable::write(stub, &bundle, &snapshot, &output)?;
 
     let files = bundle.files() - bundle.modules();
-    Ok(Built { output, size, entry: bundle.index.entry.clone(), modules: bundle.modules(), files })
+    Ok(Built { output, size, entry: bundle.index.entry.clone(), modules: bundle.modules(), files, evaluation })
 }
 
 /// `kiln build app` in the folder of a script called `app` must not replace the script.

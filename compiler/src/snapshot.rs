@@ -6,35 +6,68 @@ use std::os::fd::{AsRawFd, FromRawFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use kiln_payload::{ImageWriter, SectionId};
 
 use crate::bundle::Bundle;
 use crate::diagnostic::{Diagnostic, reason};
+use crate::preeval::Unit;
 
-/// Runs `stub` with `bundle` to take the snapshot. Returns V8's blob.
-pub fn take(stub: &[u8], bundle: &Bundle) -> Result<Vec<u8>, Diagnostic> {
-    let failed = |error: io::Error| Diagnostic::error(format!("cannot take the snapshot: {}", reason(&error)));
-    let mut image = Scratch::new(c"kiln-image").map_err(failed)?;
-    let mut blob = Scratch::new(c"kiln-snapshot").map_err(failed)?;
-    write_image(stub, bundle, &mut image.file)?;
+/// How long the program's modules may take, each time that they are evaluated.
+pub const LIMIT: Duration = Duration::from_secs(20);
 
-    let mut command = Command::new(image.path());
-    // SAFETY: between fork and exec, system calls are all that happens.
-    unsafe { command.pre_exec(|| end_with_parent().map(|()| use_fixed_addresses())) };
-    let output = command
-        .arg("--kiln-snapshot")
-        .arg(blob.path())
-        // Nothing of this machine may find its way into the snapshot.
-        .env_clear()
-        .current_dir("/")
-        .stdin(Stdio::null())
-        .output()
-        .map_err(failed)?;
-    if !output.status.success() {
-        return Err(explain(&output));
+/// The build image: an executable that is whole but for its snapshot.
+pub struct BuildImage(Scratch);
+
+impl BuildImage {
+    /// Composes it in memory.
+    pub fn new(stub: &[u8], bundle: &Bundle) -> Result<Self, Diagnostic> {
+        let mut image = Scratch::new(c"kiln-image").map_err(failed)?;
+        write_image(stub, bundle, &mut image.file)?;
+        Ok(BuildImage(image))
     }
-    blob.read().map_err(failed)
+
+    /// Runs it to take the snapshot, with `units` evaluated. Returns V8's blob.
+    pub fn snapshot(&self, units: &[Unit]) -> Result<Vec<u8>, Diagnostic> {
+        // A program that is evaluated may never end, which is no reason for its build not to.
+        self.run("--kiln-snapshot", units, (!units.is_empty()).then_some(LIMIT))
+    }
+
+    /// Runs it for what `order` says, with `units`, and no longer than `limit`. Returns what it writes.
+    pub fn run(&self, order: &str, units: &[Unit], limit: Option<Duration>) -> Result<Vec<u8>, Diagnostic> {
+        let mut result = Scratch::new(c"kiln-snapshot").map_err(failed)?;
+        let mut plan = Scratch::new(c"kiln-units").map_err(failed)?;
+        serde_json::to_writer(&mut plan.file, units).map_err(|error| failed(error.into()))?;
+        let mut command = Command::new(self.0.path());
+        let seconds = limit.map_or(0, |limit| limit.as_secs() as libc::c_uint);
+        // SAFETY: between fork and exec, system calls are all that happens.
+        unsafe {
+            command.pre_exec(move || {
+                use_fixed_addresses();
+                libc::alarm(seconds);
+                end_with_parent()
+            })
+        };
+        let output = command
+            .arg(order)
+            .arg(result.path())
+            .arg(plan.path())
+            // Nothing of this machine may find its way into the snapshot.
+            .env_clear()
+            .current_dir("/")
+            .stdin(Stdio::null())
+            .output()
+            .map_err(failed)?;
+        if !output.status.success() {
+            return Err(explain(&output));
+        }
+        result.read().map_err(failed)
+    }
+}
+
+fn failed(error: io::Error) -> Diagnostic {
+    Diagnostic::error(format!("cannot take the snapshot: {}", reason(&error)))
 }
 
 /// The licences of what the runtime is made of, which it carries.

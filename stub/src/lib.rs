@@ -20,6 +20,7 @@ pub mod library;
 mod memory;
 pub mod pages;
 pub mod platform;
+pub mod preeval;
 pub mod realm;
 
 mod slots;

@@ -7,7 +7,7 @@ use v8::PinScope;
 use crate::bindings::{self, contextify, errors, module_wrap, task_queue, wasm_web_api};
 use crate::realm::{Program, Realm};
 use crate::thread::Thread;
-use crate::{binding, bootstrap, platform, trace, train, uv};
+use crate::{binding, bootstrap, platform, preeval, trace, train, uv};
 
 /// V8 flags of every isolate. They are the same when a snapshot is taken and when it is restored.
 ///
@@ -39,7 +39,7 @@ pub fn initialize_v8(hash_seed: Option<u64>) {
     if let Some(seed) = hash_seed {
         v8::V8::set_flags_from_string(REPRODUCIBLE);
         // 0 would have V8 take a random one.
-        v8::V8::set_flags_from_string(&format!("--hash-seed={}", seed.max(1)));
+        v8::V8::set_flags_from_string(&format!("--hash-seed={}", (seed >> 1).max(1)));
     }
     if v8::icu::set_common_data_78(deno_core_icudata::ICU_DATA).is_err() {
         eprintln!("kiln: ICU does not take its data");
@@ -65,13 +65,15 @@ pub fn set_flags(flags: &[String]) -> Vec<String> {
 fn references(program: &'static Program) -> Vec<v8::ExternalReference> {
     binding::references()
         .chain(bootstrap::references())
+        .chain(preeval::references())
         .chain(program.sources.iter().map(|source| source.reference()))
         .chain(program.library.references())
         .collect()
 }
 
-/// Sets up Node's library and the program's modules, compiled and not evaluated, and takes a snapshot of it.
-pub fn take(program: &'static Program) -> Result<Vec<u8>, Failure> {
+/// Sets up Node's library and the program's modules, and takes a snapshot of it. The modules are compiled, and those that
+/// `units` load are evaluated.
+pub fn take(program: &'static Program, units: &[preeval::Unit]) -> Result<Vec<u8>, Failure> {
     program.library.set_caches(train::rehearse(program));
     let references = references(program);
     let mut isolate = v8::Isolate::snapshot_creator(Some(references.into()), None);
@@ -82,7 +84,7 @@ pub fn take(program: &'static Program) -> Result<Vec<u8>, Failure> {
         let context = v8::Context::new(scope, Default::default());
         let scope = &mut v8::ContextScope::new(scope, context);
         realm.set_context(scope, context);
-        let filled = fill(scope, program);
+        let filled = set_up(scope, program).and_then(|()| fill(scope, program, units));
         // Targets of weak references that this job has seen are roots until it ends.
         scope.perform_microtask_checkpoint();
         scope.clear_kept_objects();
@@ -106,7 +108,8 @@ pub fn take(program: &'static Program) -> Result<Vec<u8>, Failure> {
     Ok(blob.to_vec())
 }
 
-fn fill(scope: &mut PinScope, program: &'static Program) -> Result<(), Failure> {
+/// Sets up Node's library, with what the program reaches of it.
+pub(crate) fn set_up(scope: &mut PinScope, program: &'static Program) -> Result<(), Failure> {
     v8::tc_scope!(let caught, scope);
     if bootstrap::run(caught).is_none() {
         let stack = caught.stack_trace().filter(|stack| stack.is_string());
@@ -128,7 +131,17 @@ fn fill(scope: &mut PinScope, program: &'static Program) -> Result<(), Failure> 
         .iter()
         .any(|module| !module.imports.is_empty() || matches!(module.format, kiln_payload::ArchivedFormat::Module));
     bootstrap::preload(caught, has_es_modules, targets.map(|target| target.as_str()));
+    Ok(())
+}
+
+fn fill(scope: &mut PinScope, program: &'static Program, units: &[preeval::Unit]) -> Result<(), Failure> {
+    v8::tc_scope!(let caught, scope);
+    let index = program.image.index().map_err(|damage| damage.to_string())?;
+    let evaluated = preeval::evaluate(caught, program, units)?;
     for (module, source) in index.modules.iter().zip(&program.sources) {
+        if evaluated.contains(module.path.as_str()) {
+            continue;
+        }
         match module.format {
             kiln_payload::ArchivedFormat::CommonJs => contextify::precompile(caught, &module.path, source),
             kiln_payload::ArchivedFormat::Module => module_wrap::precompile(caught, &module.path, source),

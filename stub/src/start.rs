@@ -12,7 +12,7 @@ use crate::realm::{self, Program, Realm};
 use crate::source::Source;
 use crate::thread::Thread;
 use crate::wrap::AsyncIds;
-use crate::{aliased, bindings, bootstrap, callback, js, library, pages, platform, snapshot, trace, uv};
+use crate::{aliased, bindings, bootstrap, callback, js, library, pages, platform, preeval, snapshot, trace, uv};
 
 /// The exit code of an executable that was cut short or altered: `EX_SOFTWARE` of `sysexits.h`.
 const DAMAGED: i32 = 70;
@@ -42,7 +42,7 @@ pub fn main() -> ! {
     };
     trace::mark("the executable is verified");
     let code = match image.section(SectionId::Snapshot) {
-        None => take_snapshot(image),
+        None => build(image),
         // V8 reads the blob right there, now and for each context that is made later.
         Some(section) => run(image, section.bytes),
     };
@@ -83,19 +83,32 @@ fn program(image: Image) -> Result<&'static Program, String> {
     Ok(Box::leak(Box::new(Program { image, sources, library: Library::new() })))
 }
 
-/// `IMAGE --kiln-snapshot BLOB`: writes the snapshot's file.
-fn take_snapshot(image: Image) -> i32 {
+/// What a build image can be asked for, with a file for the result and one that holds paths of modules:
+///
+/// - `--kiln-rehearse RESULT UNITS`: which modules the program loads, and what they touch;
+/// - `--kiln-check RESULT UNITS`: whether these units can be evaluated at build time;
+/// - `--kiln-snapshot RESULT UNITS`: the snapshot, with these units evaluated.
+fn build(image: Image) -> i32 {
     let arguments: Vec<_> = std::env::args_os().collect();
-    let [_, _, blob] = &arguments[..] else {
+    let [_, order, result, units] = &arguments[..] else {
         eprintln!("this is an unfinished executable: build it again");
         return DAMAGED;
     };
     snapshot::initialize_v8(Some(image.fingerprint()));
-    let result = program(image).and_then(snapshot::take).and_then(|taken| {
-        let path: &Path = blob.as_ref();
-        std::fs::write(path, &taken).map_err(|error| format!("cannot write {}: {error}", path.display()))
+    let done = program(image).and_then(|program| {
+        let units = std::fs::read_to_string(units).map_err(|error| error.to_string())?;
+        let units: Vec<preeval::Unit> = serde_json::from_str(&units).map_err(|error| error.to_string())?;
+        match order.to_str() {
+            Some("--kiln-rehearse") => Ok(preeval::rehearse(program).to_string().into_bytes()),
+            Some("--kiln-check") => Ok(preeval::check(program, &units).to_string().into_bytes()),
+            _ => snapshot::take(program, &units),
+        }
     });
-    match result {
+    let written = done.and_then(|bytes| {
+        let path: &Path = result.as_ref();
+        std::fs::write(path, bytes).map_err(|error| format!("cannot write {}: {error}", path.display()))
+    });
+    match written {
         Ok(()) => 0,
         Err(message) => {
             eprintln!("{message}");
@@ -143,6 +156,11 @@ fn run(image: Image, blob: &'static [u8]) -> i32 {
     trace::mark("the context is restored");
     realm::enter(|scope| {
         bindings::options::apply(scope, &line.values);
+        if let Task::Module(entry) = &line.task
+            && program.image.index().is_ok_and(|index| entry == index.entry.as_str())
+        {
+            preeval::begin(scope);
+        }
         let main = match line.task {
             Task::Script(script) => bindings::builtins::compile(scope, script),
             _ => Realm::current().function(scope, bootstrap::MAIN),

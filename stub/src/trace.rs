@@ -20,6 +20,11 @@ pub fn begin() {
     }
 }
 
+/// Whether the environment asks for it.
+pub fn is_on() -> bool {
+    MARKS.with_borrow(Option::is_some)
+}
+
 /// Says on standard error how long it took from the last mark to here, and from the start.
 pub fn mark(step: &str) {
     MARKS.with_borrow_mut(|marks| {

@@ -33,6 +33,8 @@ pub struct Setting<'a> {
     pub cwd: Option<&'a Path>,
     /// What is expected, for a program that Node does not run: see [`outcomes`].
     pub expected: Option<&'a str>,
+    /// Options of `kiln build`.
+    pub options: &'a [&'a str],
 }
 
 /// Runs the project's `entry` with Node, builds it, removes the project, runs the executable.
@@ -53,7 +55,7 @@ pub fn compare(workspace: &Workspace, entry: &str, runs: &[Run], setting: &Setti
     }
     // Help texts may name the program after its file; under Node that is the entry's.
     let executable = workspace.executable().with_file_name(entry.file_name().unwrap());
-    build(&entry, &executable)?;
+    build(&entry, &executable, setting.options)?;
     let project = workspace.project();
     workspace.remove_project();
 
@@ -68,10 +70,10 @@ pub fn compare(workspace: &Workspace, entry: &str, runs: &[Run], setting: &Setti
 }
 
 /// Builds with Kiln; warnings are no failure. `KILN_OPTIONS` has more options for every build, such as `--minify`.
-pub fn build(entry: &Path, executable: &Path) -> Result<(), String> {
-    let options = std::env::var("KILN_OPTIONS").unwrap_or_default();
+pub fn build(entry: &Path, executable: &Path, options: &[&str]) -> Result<(), String> {
+    let more = std::env::var("KILN_OPTIONS").unwrap_or_default();
     let mut kiln = super::kiln();
-    kiln.arg("build").args(options.split_whitespace()).arg(entry).arg("-o").arg(executable);
+    kiln.arg("build").args(options).args(more.split_whitespace()).arg(entry).arg("-o").arg(executable);
     let built = run(&mut kiln, &Input::None)?;
     if built.status.success() {
         return Ok(());

@@ -38,8 +38,13 @@ fn setup<'s>(scope: &mut PinScope<'s, '_>, target: Local<'s, Object>) {
 /// Tells the library that no snapshot is being taken any more, and what time it is.
 pub fn restored(scope: &PinScope) {
     super::performance::start_clock(scope);
+    set_building(scope, false);
+}
+
+/// Says whether a snapshot is being taken.
+pub fn set_building(scope: &PinScope, is_building: bool) {
     if let Some(building) = aliased::cells::<u8>(scope, BUILDING).first() {
-        building.set(0);
+        building.set(is_building.into());
     }
 }
 

@@ -3,13 +3,14 @@
 use v8::{Array, FunctionCallbackArguments, Local, Object, PinScope, ReturnValue, Value};
 
 use super::stream_wrap::{HandleState, handle_of};
+use crate::trap::{self, Guard};
 use crate::uv::handle::Handle;
 use crate::uv::stream::guess_handle_type;
 use crate::{errors, facts, js};
 
 crate::room! {
     name: "tty_wrap",
-    functions: { trap "isTTY" => is_tty },
+    functions: { pure "isTTY" => is_tty },
     classes: {
         "TTY" extends "LibuvStreamWrap" {
             trap new => new_tty,
@@ -31,7 +32,12 @@ fn setup<'s>(scope: &mut PinScope<'s, '_>, target: Local<'s, Object>) {
 
 fn is_tty<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
     let fd = args.get(0).int32_value(scope).unwrap_or(-1);
-    rv.set_bool(guess_handle_type(fd) == "TTY");
+    // Most starts are those of scripts, and of other programs.
+    if trap::assume(Guard::NoTerminal(fd)) {
+        rv.set_bool(false);
+    } else if !trap::spring(scope, "isTTY") {
+        rv.set_bool(guess_handle_type(fd) == "TTY");
+    }
 }
 
 /// `new TTY(fd, context)`: a failure is told in `context`.

@@ -69,6 +69,7 @@ fn suspect(path: &[u8]) -> bool {
         || begins_inside()
         || memchr::memmem::find(path, name).is_some()
         || is_shared(path)
+        || is_other_case(path)
 }
 
 /// Whether `path` is that of a package which the disk does not have, and that only modules on the disk look for.
@@ -77,6 +78,16 @@ fn is_shared(path: &[u8]) -> bool {
     matches!(rest.first(), None | Some(b'/'))
         && index().is_some_and(|index| index.nodes.contains_key(SHARED))
         && std::fs::symlink_metadata(std::ffi::OsStr::from_bytes(path)).is_err()
+}
+
+/// Whether `path` is below the virtual root but for its case, as programs ask to learn what the file system makes of
+/// that. Nothing is there, whatever the disk holds.
+fn is_other_case(path: &[u8]) -> bool {
+    let root = VIRTUAL_ROOT.as_bytes();
+    path.len() > root.len()
+        && path[root.len()] == b'/'
+        && path[..root.len()].eq_ignore_ascii_case(root)
+        && !path.starts_with(root)
 }
 
 /// Where `path` leads. A relative path begins at the working directory, links are followed.
@@ -92,6 +103,10 @@ pub fn locate_itself(path: &[u8]) -> Place {
 fn place(path: &[u8], follows: bool) -> Place {
     if !suspect(path) {
         return Place::Disk;
+    }
+    if is_other_case(path) {
+        let path = String::from_utf8_lossy(path).into_owned();
+        return Place::Inside(Inside { path, node: Err(-libc::ENOENT) });
     }
     // Most paths that lead inside are those of the index, letter for letter.
     if let Some((path, node)) = std::str::from_utf8(path).ok().and_then(|path| Some((path, index()?.nodes.get(path)?)))

@@ -6,7 +6,7 @@ use super::compile::{self, Place};
 use super::{Args, Return, precompiled};
 use crate::bindings::{errors, module_wrap, process_methods, symbols};
 use crate::realm::Realm;
-use crate::{bootstrap, js};
+use crate::{bootstrap, js, preeval};
 
 /// Errors of module syntax in a CommonJS module.
 const ESM_ERRORS: &[&str] = &[
@@ -66,7 +66,8 @@ fn should_retry_as_esm<'s>(
 /// `compileFunctionForCJSLoader(content, filename, isSeaMain, shouldDetectModule)`
 pub fn compile_function_for_cjs_loader<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
     let (Ok(code), Ok(filename)) = (Local::<v8::String>::try_from(args.get(0)), args.get(1).try_into()) else { return };
-    if let Some(function) = precompiled::take(scope, code, filename) {
+    let function = preeval::take(scope, code, filename).or_else(|| precompiled::take(scope, code, filename));
+    if let Some(function) = function {
         let result = cjs_result(scope, Some(function), false);
         rv.set(result.into());
         return;

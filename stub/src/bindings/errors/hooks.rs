@@ -7,7 +7,7 @@ use v8::{Array, Context, Local, PinScope, Value};
 use super::{CACHE_GENERATED_SOURCE_MAP, PREPARE_STACK_TRACE, fatal, origins, source_maps_enabled};
 use crate::bindings::util;
 use crate::realm::Realm;
-use crate::{bootstrap, js};
+use crate::{bootstrap, js, trap};
 
 type PrepareStackTrace =
     for<'s> unsafe extern "C" fn(Local<'s, Context>, Local<'s, Value>, Local<'s, Array>) -> *const Value;
@@ -87,6 +87,7 @@ unsafe extern "C" fn prepare_stack_trace<'s>(
         // Before the library is set up.
         return error.to_string(scope).map_or(std::ptr::null(), |text| (&raw const *text).cast());
     };
+    trap::note_told_stack(scope);
     let global = context.global(scope);
     let undefined = js::undefined(scope);
     let trace = origins::moved(scope, trace);

@@ -12,7 +12,8 @@ use crate::bindings::options;
 use crate::errors::{self, Kind};
 use crate::exotic::{self, Access, Exotic};
 use crate::realm::Realm;
-use crate::{js, text, trap};
+use crate::trap::{self, Guard};
+use crate::{js, text};
 
 /// What a trap calls the environment.
 const TRAP: &str = "process.env";
@@ -67,7 +68,10 @@ impl Exotic for Environment {
         mut rv: ReturnValue<Value>,
     ) -> Intercepted {
         let Some(name) = name(scope, key) else { return Intercepted::kNo };
-        if trap::spring(scope, TRAP) {
+        if trap::assume(Guard::Unset(name.clone())) {
+            return Intercepted::kNo;
+        }
+        if trap::spring(scope, &format!("{TRAP}.{name}")) {
             return Intercepted::kYes;
         }
         let value = Realm::current()
@@ -104,7 +108,10 @@ impl Exotic for Environment {
         mut rv: ReturnValue<Integer>,
     ) -> Intercepted {
         let Some(name) = name(scope, key) else { return Intercepted::kNo };
-        if trap::spring(scope, TRAP) {
+        if trap::assume(Guard::Unset(name.clone())) {
+            return Intercepted::kNo;
+        }
+        if trap::spring(scope, &format!("{TRAP}.{name}")) {
             return Intercepted::kYes;
         }
         if Realm::current().thread.environment.get(name.as_bytes()).is_none() {
@@ -121,6 +128,7 @@ impl Exotic for Environment {
         mut rv: ReturnValue<Boolean>,
     ) -> Intercepted {
         if let Some(name) = name(scope, key)
+            && !trap::assume(Guard::Unset(name.clone()))
             && !trap::spring(scope, TRAP)
         {
             Realm::current().thread.environment.remove(name.as_bytes());
@@ -132,7 +140,7 @@ impl Exotic for Environment {
     }
 
     fn names<'s>(scope: &mut PinScope<'s, '_>, _: Access<'s>, mut rv: ReturnValue<Array>) {
-        if trap::spring(scope, TRAP) {
+        if trap::names_matter() && trap::spring(scope, TRAP) {
             return;
         }
         let all = Realm::current().thread.environment.all();

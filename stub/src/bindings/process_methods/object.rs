@@ -15,6 +15,9 @@ use crate::realm::Realm;
 use crate::uv::{process, title};
 use crate::{js, text};
 
+/// The slot of `process.argv`.
+const ARGUMENTS: &str = "process_methods.argv";
+
 /// The inspector's port, which has no effect.
 struct State {
     debug_port: Cell<i32>,
@@ -53,11 +56,29 @@ pub fn patch<'s>(scope: &mut PinScope<'s, '_>, args: FunctionCallbackArguments<'
         // The library adds the rest.
         Some(worker) => (array(scope, first), &worker.options),
     };
-    js::set(scope, target, "argv", all);
+    // What is evaluated at build time may hold the array that is to become `process.argv`.
+    match realm.slot(scope, ARGUMENTS).and_then(|known| Local::<v8::Array>::try_from(known).ok()) {
+        Some(known) => {
+            for index in 0..all.length() {
+                if let Some(argument) = all.get_index(scope, index) {
+                    known.set_index(scope, index, argument);
+                }
+            }
+            js::set(scope, target, "argv", known);
+        }
+        None => {
+            js::set(scope, target, "argv", all);
+            if realm.building {
+                realm.set_slot(scope, ARGUMENTS, all);
+            }
+        }
+    }
     let options = array(scope, options);
     js::set(scope, target, "execArgv", options);
 
-    let pid = js::number(scope, f64::from(std::process::id()));
+    // While a snapshot is taken, it is nobody's yet.
+    let pid = if realm.building { 0 } else { std::process::id() };
+    let pid = js::number(scope, f64::from(pid));
     let key = js::name(scope, "pid");
     target.define_own_property(scope, key.into(), pid, PropertyAttribute::READ_ONLY);
     accessor(scope, target, "ppid", AccessorConfiguration::new(get_ppid));

@@ -17,6 +17,10 @@ pub fn reference() -> v8::ExternalReference {
     v8::ExternalReference { pointer: getter as *mut std::ffi::c_void }
 }
 
+/// The slot of a map from an object to the modules of its lazy properties, while a snapshot is taken: to look at such a
+/// property loads its module.
+pub const LAZY: &str = "util.lazy";
+
 /// `defineLazyProperties(target, id, keys, enumerable = true)`
 pub fn define_lazy_properties<'s>(
     scope: &mut PinScope<'s, '_>,
@@ -26,6 +30,17 @@ pub fn define_lazy_properties<'s>(
     let target = Local::<Object>::try_from(args.get(0));
     let keys = Local::<Array>::try_from(args.get(2));
     let (Ok(target), Ok(keys)) = (target, keys) else { return };
+    if Realm::current().building {
+        let map = Realm::current().map(scope, LAZY);
+        let known = map.get(scope, target.into()).and_then(|known| Local::<Object>::try_from(known).ok());
+        let known = known.unwrap_or_else(|| Object::new(scope));
+        for index in 0..keys.length() {
+            if let Some(key) = keys.get_index(scope, index) {
+                known.set(scope, key, args.get(1));
+            }
+        }
+        map.set(scope, target.into(), known.into());
+    }
     let enumerable = args.length() == 3 || args.get(3).is_true();
     for index in 0..keys.length() {
         let Some(key) = keys.get_index(scope, index) else { return };

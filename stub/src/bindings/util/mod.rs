@@ -10,6 +10,8 @@ use crate::errors::{self, Kind};
 use crate::realm::Realm;
 use crate::{aliased, facts, js};
 
+pub use lazy::LAZY;
+
 crate::room! {
     name: "util",
     functions: {

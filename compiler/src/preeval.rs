@@ -1,0 +1,242 @@
+//! Pre-evaluation: which of the program's modules are evaluated while the snapshot is taken.
+//!
+//! The stub rehearses a start of the program, and says which modules it loads and what they touch. From this come the
+//! *units*, the largest parts that touch nothing and stand alone; the stub checks them, and takes the snapshot with them.
+//! Whatever goes wrong on the way, the program is built without.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use kiln_payload::Format;
+use serde::{Deserialize, Serialize};
+
+use crate::bundle::Bundle;
+use crate::diagnostic::Diagnostic;
+use crate::snapshot::{BuildImage, LIMIT};
+
+/// How often units are checked again after some have turned out to be none.
+const MOST_CHECKS: usize = 8;
+
+/// A unit with less text is not worth the look at start whether it can be used, in bytes.
+const LEAST_TEXT: usize = 4096;
+
+/// What of the program is evaluated at build time.
+#[derive(Debug, Clone, Default)]
+pub struct Evaluation {
+    /// The units, in the order in which they are loaded.
+    pub units: Vec<Unit>,
+    /// Modules that the program loads when it starts, and why they are not evaluated.
+    pub deferred: Vec<(String, String)>,
+    /// How many modules the program has.
+    pub modules: usize,
+    /// Why nothing is evaluated.
+    pub failure: Option<String>,
+}
+
+/// What is evaluated by itself.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Unit {
+    /// The path of its first module.
+    pub path: String,
+    /// The paths of its modules, in their order.
+    #[serde(skip)]
+    pub members: Vec<String>,
+    /// What the evaluation has taken for granted, as the stub writes it.
+    pub guards: Vec<String>,
+}
+
+/// What the stub says of a rehearsal.
+#[derive(Deserialize)]
+struct Report {
+    #[serde(default)]
+    failure: Option<String>,
+    #[serde(default)]
+    rehearsal: Rehearsal,
+    #[serde(default)]
+    traps: Vec<Touch>,
+}
+
+#[derive(Deserialize, Default)]
+struct Rehearsal {
+    loads: Vec<Load>,
+}
+
+/// A trap that was touched.
+#[derive(Deserialize)]
+struct Touch {
+    name: String,
+    place: Option<String>,
+}
+
+/// A module that was loaded. Those from its own number to `last` were loaded by it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Load {
+    path: String,
+    last: usize,
+    /// The traps touched until then.
+    traps: usize,
+    /// The same at its end.
+    last_trap: Option<usize>,
+    ok: bool,
+    is_clean: bool,
+    is_closed: bool,
+}
+
+/// What became of a unit.
+#[derive(Deserialize)]
+struct Checked {
+    #[serde(default)]
+    members: Vec<String>,
+    #[serde(default)]
+    guards: Vec<String>,
+    trap: Option<String>,
+    place: Option<String>,
+    message: Option<String>,
+}
+
+/// Takes the program's snapshot, with units in it if it is to be `evaluated`.
+pub fn snapshot(stub: &[u8], bundle: &Bundle, evaluated: bool) -> Result<(Vec<u8>, Evaluation), Diagnostic> {
+    let image = BuildImage::new(stub, bundle)?;
+    let mut evaluation = Evaluation { modules: bundle.index.modules.len(), ..Evaluation::default() };
+    // One module alone is the entry, which runs at start.
+    if evaluated && bundle.index.modules.len() > 1 && !bundle.index.in_place {
+        if let Err(why) = find_units(&image, bundle, &mut evaluation) {
+            evaluation.units.clear();
+            evaluation.failure = Some(why.render(false));
+        }
+        if !evaluation.units.is_empty() {
+            match image.snapshot(&evaluation.units) {
+                Ok(blob) => return Ok((blob, evaluation)),
+                Err(why) => {
+                    evaluation.units.clear();
+                    evaluation.failure = Some(why.render(false));
+                }
+            }
+        }
+    }
+    Ok((image.snapshot(&[])?, evaluation))
+}
+
+fn find_units(image: &BuildImage, bundle: &Bundle, evaluation: &mut Evaluation) -> Result<(), Diagnostic> {
+    let report: Report = parse(&image.run("--kiln-rehearse", &[], Some(LIMIT))?)?;
+    if let Some(failure) = report.failure {
+        return Err(Diagnostic::error(failure));
+    }
+    let loads = &report.rehearsal.loads;
+    let lengths: BTreeMap<&str, (usize, Format)> = bundle
+        .index
+        .modules
+        .iter()
+        .map(|module| (module.path.as_str(), (module.text.len as usize, module.format)))
+        .collect();
+    let mut refused: BTreeMap<&str, String> = BTreeMap::new();
+    for _ in 0..MOST_CHECKS {
+        let units = choose(loads, &lengths, &refused);
+        if units.is_empty() {
+            evaluation.units.clear();
+            break;
+        }
+        let plan: Vec<Unit> =
+            units.iter().map(|id| Unit { path: loads[*id].path.clone(), ..Unit::default() }).collect();
+        let checked: Vec<Checked> = parse(&image.run("--kiln-check", &plan, Some(LIMIT))?)?;
+        evaluation.units.clear();
+        let before = refused.len();
+        for (id, checked) in units.iter().zip(checked) {
+            if let Some(why) = checked.refusal() {
+                refused.insert(&loads[*id].path, why);
+            } else {
+                evaluation.units.push(Unit {
+                    path: loads[*id].path.clone(),
+                    members: checked.members,
+                    guards: checked.guards,
+                });
+            }
+        }
+        if refused.len() == before {
+            break;
+        }
+        // What the refused ones have done may have led the others astray.
+        evaluation.units.clear();
+    }
+    let evaluated: BTreeSet<&String> = evaluation.units.iter().flat_map(|unit| &unit.members).collect();
+    for load in loads.iter().filter(|load| !evaluated.contains(&load.path)) {
+        let why = match (refused.get(load.path.as_str()), report.traps.get(load.traps)) {
+            (Some(why), _) => why.clone(),
+            (None, Some(touch)) if !load.is_clean => touch.describe(),
+            _ if !load.ok || load.last_trap.is_none() => "it throws".into(),
+            _ if !load.is_closed => "it needs modules that others have loaded".into(),
+            _ => "it is too small".into(),
+        };
+        evaluation.deferred.push((load.path.clone(), why));
+    }
+    Ok(())
+}
+
+/// The largest parts that can be units.
+fn choose(loads: &[Load], lengths: &BTreeMap<&str, (usize, Format)>, refused: &BTreeMap<&str, String>) -> Vec<usize> {
+    let mut units = Vec::new();
+    let mut id = 1;
+    while let Some(load) = loads.get(id) {
+        let members = &loads[id..load.last.max(id + 1)];
+        let text: usize = members.iter().filter_map(|member| Some(lengths.get(member.path.as_str())?.0)).sum();
+        let is_common_js = lengths.get(load.path.as_str()).is_some_and(|(_, format)| *format == Format::CommonJs);
+        let is_unit = load.ok && load.is_closed && is_common_js && text >= LEAST_TEXT;
+        if is_unit && !refused.contains_key(load.path.as_str()) {
+            units.push(id);
+            id = load.last;
+        } else {
+            id += 1;
+        }
+    }
+    units
+}
+
+impl Checked {
+    /// Why it is no unit.
+    fn refusal(&self) -> Option<String> {
+        match (&self.trap, &self.message) {
+            (Some(trap), _) => Some(Touch { name: trap.clone(), place: self.place.clone() }.describe()),
+            (None, Some(message)) => Some(message.lines().next().unwrap_or_default().to_owned()),
+            (None, None) => None,
+        }
+    }
+}
+
+impl Touch {
+    fn describe(&self) -> String {
+        match &self.place {
+            Some(place) => format!("{} at {place}", self.name),
+            None => self.name.clone(),
+        }
+    }
+}
+
+fn parse<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, Diagnostic> {
+    serde_json::from_slice(json).map_err(|error| Diagnostic::error(format!("a report can't be read: {error}")))
+}
+
+impl fmt::Display for Evaluation {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        for unit in &self.units {
+            writeln!(f, "evaluated  {}", unit.path)?;
+            for member in unit.members.iter().filter(|member| **member != unit.path) {
+                writeln!(f, "             {member}")?;
+            }
+        }
+        for (path, why) in &self.deferred {
+            writeln!(f, "deferred   {path}: {why}")?;
+        }
+        if let Some(failure) = &self.failure {
+            writeln!(f, "nothing is evaluated: {failure}")?;
+        }
+        let evaluated: usize = self.units.iter().map(|unit| unit.members.len()).sum();
+        let deferred = self.deferred.len();
+        writeln!(
+            f,
+            "{evaluated} of {} modules are evaluated, in {} units; {deferred} others are when the program starts",
+            self.modules,
+            self.units.len()
+        )
+    }
+}

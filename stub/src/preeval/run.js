@@ -1,0 +1,315 @@
+// Evaluates the program's CommonJS modules at build time, and hands them to the program at run time.
+//
+// Called with `process`, `require` of Node's library, `root`, the path below which embedded files are, the names `missing`
+// of globals that V8 installs only where a snapshot was restored, a map of `lazy` properties, `reached`, the library's modules that the program asks
+// for, and natives: `count()` of the traps touched so far, `holds(guards)`, `trace(text)`.
+
+const loader = require('internal/modules/cjs/loader');
+const { BuiltinModule } = require('internal/bootstrap/realm');
+const { Module } = loader;
+const { _load: plainLoad } = Module;
+const { ownKeys, getOwnPropertyDescriptor } = Reflect;
+const { defineProperty, keys: keysOf, hasOwn, getPrototypeOf, groupBy } = Object;
+
+const cache = Module._cache;
+
+// The main module as the program's modules see it, made before there is one, and its path.
+let main;
+let mainPath;
+
+// What is shared by all of a program, and could have been changed by whoever ran before.
+let watched;
+
+// Standard streams as they are at run time, and what stands for them until then.
+const streamKeys = ['stdin', 'stdout', 'stderr'];
+const standard = [];
+const standIns = [];
+
+// By the path of its first module, what was evaluated for it.
+const units = new Map();
+
+// Builtins and what a program can reach of Node's library, each with the values of its properties.
+function watch() {
+  const holders = new Map();
+  const add = (object, leaveOut) => {
+    if ((typeof object !== 'object' && typeof object !== 'function') || object === null || holders.has(object)) return;
+    const keys = [];
+    const values = [];
+    const all = ownKeys(object);
+    const hidden = lazy.get(object);
+    for (const key of all) {
+      if (leaveOut?.has(key) || hidden && hasOwn(hidden, key) && !(object === globalThis && seen.has(key))) continue;
+      const property = getOwnPropertyDescriptor(object, key);
+      if (!hasOwn(property, 'value')) continue;
+      keys.push(key);
+      values.push(property.value);
+    }
+    holders.set(object, { object, keys, values, count: all.length, isOpen: leaveOut !== undefined });
+  };
+  const addWithPrototypes = (value) => {
+    if (typeof value !== 'function' && typeof value !== 'object' || value === null) return;
+    add(value);
+    const { prototype } = value;
+    for (let it = typeof prototype === 'object' ? prototype : null; it; it = getPrototypeOf(it)) add(it);
+  };
+  add(globalThis, new Set(['DOMException']));
+  // Few ask, and many set them.
+  add(Error, new Set(stackKeys));
+  for (const name of intrinsics) addWithPrototypes(getOwnPropertyDescriptor(globalThis, name)?.value);
+  for (const it of [
+    function* () {}, async function* () {}, async () => {}, [][Symbol.iterator](), new Map()[Symbol.iterator](),
+    new Set()[Symbol.iterator](), ''[Symbol.iterator](), ''.matchAll(/./g), new Int8Array(),
+  ]) {
+    for (let each = getPrototypeOf(it); each; each = getPrototypeOf(each)) {
+      add(each);
+      if (typeof each.prototype === 'object') add(each.prototype);
+    }
+  }
+  add(process, new Set(known));
+  add(getPrototypeOf(process));
+  add(Module, new Set(['_cache', '_pathCache', 'globalPaths', '_preloadModules', 'builtinModules']));
+  add(Module.prototype);
+  add(Module._extensions);
+  for (const id of reached) {
+    const { loaded, exports: it } = BuiltinModule.map.get(id) ?? {};
+    if (!loaded || id === 'process' || id === 'module') continue;
+    add(it);
+    for (const key of ownKeys(it)) {
+      // To ask each function for its prototype would make one for most of them.
+      if (typeof key === 'string' && /^[A-Z]/.test(key)) addWithPrototypes(getOwnPropertyDescriptor(it, key)?.value);
+    }
+  }
+  holders.delete(cache);
+  holders.delete(process.env);
+  return [...holders.values()];
+}
+
+// What the start itself sets.
+const known = [
+  'argv', 'argv0', 'execArgv', 'execPath', 'pid', 'ppid', 'title', 'debugPort', 'mainModule', 'env', 'exitCode',
+  '_events', '_eventsCount', 'chdir', 'report', 'stdin', 'stdout', 'stderr', 'channel', 'connected', 'send', 'disconnect',
+  '_channel', '_disconnect', '_handleQueue', '_pendingMessage',
+];
+
+const intrinsics = [
+  'AggregateError', 'Array', 'ArrayBuffer', 'AsyncDisposableStack', 'Atomics', 'BigInt', 'BigInt64Array',
+  'BigUint64Array', 'Boolean', 'Buffer', 'DataView', 'Date', 'DisposableStack', 'Error', 'EvalError', 'Event',
+  'EventTarget', 'FinalizationRegistry', 'Float32Array', 'Float64Array', 'Function', 'Int16Array', 'Int32Array',
+  'Int8Array', 'Intl', 'Iterator', 'JSON', 'Map', 'Math', 'Number', 'Object', 'Promise', 'Proxy', 'RangeError',
+  'ReferenceError', 'Reflect', 'RegExp', 'Set', 'String', 'SuppressedError', 'Symbol', 'SyntaxError', 'TypeError',
+  'URIError', 'Uint16Array', 'Uint32Array', 'Uint8Array', 'Uint8ClampedArray', 'WeakMap', 'WeakRef', 'WeakSet', 'console',
+];
+
+// Whether nobody has changed what is watched.
+function isUntouched(late) {
+  for (let i = 0; i < watched.length; i++) {
+    const { object, keys, values, isOpen, count } = watched[i];
+    if (!isOpen && ownKeys(object).length !== count) return changed(object);
+    for (let k = 0; k < keys.length; k++) {
+      const value = object[keys[k]];
+      if (value !== values[k] && (value === value || values[k] === values[k])) return changed(object, keys[k]);
+    }
+  }
+  // V8 adds globals when it restores a context.
+  for (const key of ownKeys(globalThis)) {
+    if (!globals.has(key) && !late.has(key)) return changed(globalThis, key);
+  }
+  return true;
+}
+
+function changed(object, key) {
+  trace(`${typeof object === 'function' ? object.name : Object.prototype.toString.call(object)}${
+    key === undefined ? '' : `.${String(key)}`} has changed`);
+  return false;
+}
+
+const stackKeys = ['prepareStackTrace', 'stackTraceLimit'];
+let stackValues;
+
+let globals;
+// Lazy ones that units have looked at.
+const seen = new Set();
+const lateGlobals = new Set(missing);
+const noGlobals = new Set();
+
+return {
+  // What a start does before the program's first line. It is done again at run time.
+  prepare(entry) {
+    require('internal/process/pre_execution').prepareMainThreadExecution(false);
+    process.argv.length = 0;
+    // Who looks whether they are there finds them; who looks at them meets a trap before it comes to this.
+    for (const key of missing) {
+      defineProperty(globalThis, key, { configurable: true, get() { return undefined; } });
+    }
+    for (const [fd, key] of streamKeys.entries()) {
+      standard.push(getOwnPropertyDescriptor(process, key));
+      defineProperty(process, key, { configurable: true, enumerable: true, get() {
+        return standIns[fd] ??= { fd };
+      } });
+    }
+    if (entry !== undefined) {
+      mainPath = entry;
+      main = new Module(entry, null);
+      main.id = '.';
+      process.mainModule = main;
+    }
+  },
+
+  // What stood for standard streams since this was asked before.
+  streams() {
+    return standIns.splice(0).filter((stream) => stream !== undefined);
+  },
+
+  // From now on it is seen what is changed.
+  watch() {
+    stackValues = Object.fromEntries(stackKeys.map((key) => [key, Error[key]]));
+    watched = watch();
+    // A start listens too, so the program can't be held to this.
+    const listeners = process._events;
+    watched.push({
+      object: listeners, keys: ownKeys(listeners), values: Object.values(listeners),
+      count: ownKeys(listeners).length, isOpen: false,
+    });
+    globals = new Set(ownKeys(globalThis));
+  },
+
+  // Loads the program as a start would, and notes for each module which ones it loads and whether a trap is touched.
+  rehearse(entry) {
+    const loads = [];
+    const byPath = new Map();
+    const uses = [];
+    const stack = [];
+    const current = () => stack[stack.length - 1];
+    const replace = (object, key, value) => {
+      defineProperty(object, key, { configurable: true, writable: true, value });
+    };
+    const { prototype: { load } } = Module;
+    replace(Module.prototype, 'load', function(filename) {
+      const it = {
+        path: filename, parent: current()?.id ?? -1, id: loads.length, uses: uses.length, traps: count(), ok: false,
+      };
+      loads.push(it);
+      if (!byPath.has(filename)) byPath.set(filename, it);
+      stack.push(it);
+      try {
+        Reflect.apply(load, this, [filename]);
+        it.ok = true;
+      } finally {
+        it.last = loads.length;
+        it.lastUse = uses.length;
+        it.lastTrap = count();
+        stack.pop();
+      }
+    });
+    replace(Module, '_load', function(request, parent, isMain, options) {
+      let filename;
+      try {
+        filename = Module._resolveFilename(request, parent, isMain);
+      } catch {
+        // It will throw again.
+      }
+      if (filename?.startsWith(root)) uses.push(byPath.get(filename)?.id ?? loads.length);
+      return Reflect.apply(plainLoad, this, [request, parent, isMain, options]);
+    });
+    let failure;
+    try {
+      Module._load(entry, undefined, false);
+    } catch (error) {
+      failure = String(error?.stack ?? error);
+    }
+    for (const it of loads) {
+      it.last ??= loads.length;
+      it.isClean = it.lastTrap === it.traps;
+      it.isClosed = it.isClean &&
+        uses.slice(it.uses, it.lastUse).every((used) => used >= it.id && used < it.last);
+    }
+    return JSON.stringify({ failure, loads });
+  },
+
+  // Evaluates what `path` loads, and takes it out of the program's sight. Returns the modules' paths.
+  evaluate(path) {
+    Module._load(path, undefined, false);
+    const members = Object.values(cache);
+    this.clear();
+    if (members.length === 0 || members.some((member) => !member.loaded)) throw new Error('a module is not loaded');
+    if (process.exitCode !== undefined) throw new Error('process.exitCode is set');
+    if (!isUntouched(noGlobals)) throw new Error('it changes what others can see');
+    units.set(path, { members, guards: undefined });
+    return members.map((member) => member.filename);
+  },
+
+  // What has to hold for the unit at `path`.
+  guard(path, guards) {
+    for (const guard of guards) if (guard.startsWith('g')) seen.add(guard.slice(1));
+    units.get(path).guards = guards.filter((guard) => !guard.startsWith('g'));
+  },
+
+  // Takes modules out of the loader's caches.
+  clear() {
+    for (const map of [cache, Module._pathCache, loader.relativeResolveCache]) {
+      for (const key of keysOf(map)) delete map[key];
+    }
+  },
+
+  // Before the snapshot is taken.
+  finish() {
+    this.clear();
+    for (const key of missing) delete globalThis[key];
+    if (main !== undefined) delete process.mainModule;
+    for (const [fd, key] of streamKeys.entries()) defineProperty(process, key, standard[fd]);
+    standIns.length = 0;
+    // The program can reach more of the library by now.
+    watched = watch();
+    // At run time, the loader wants to be the first to run a module.
+    const helpers = require('internal/modules/helpers');
+    helpers.hasStartedUserCJSExecution = () => false;
+    helpers.hasStartedUserESMExecution = () => false;
+  },
+
+  // At run time, before the entry runs.
+  begin() {
+    for (let i = 0; i < watched.length; i++) watched[i].count = ownKeys(watched[i].object).length;
+    if (main === undefined) return;
+    // As the loader does with a main module that it makes itself.
+    for (const [object, key] of [[process, 'mainModule'], [Module.prototype.require, 'main']]) {
+      defineProperty(object, key, { configurable: true, enumerable: true, writable: true, value: main });
+    }
+    main[loader.kIsMainSymbol] = true;
+    cache[mainPath] = main;
+    main[loader.kIsCachedByESMLoader] = true;
+  },
+
+  // Gives the loader what was evaluated for `module`, if that is still what an evaluation would make, and says whether
+  // it is.
+  adopt(module, path) {
+    const unit = units.get(path);
+    units.delete(path);
+    if (unit === undefined || module.filename !== path || cache[path] !== module) return false;
+    const { members, guards } = unit;
+    for (let i = 1; i < members.length; i++) {
+      if (cache[members[i].filename] !== undefined) {
+        trace(`${members[i].filename} is loaded already`);
+        return false;
+      }
+    }
+    const { native = [], n: patterns = [], s: stacks = [] } = groupBy(guards, (it) => 'ns'.includes(it[0]) ? it[0] : 'native');
+    if (!holds(native) || !isUntouched(lateGlobals)) return false;
+    if (stacks.length > 0) {
+      for (const key of stackKeys) if (Error[key] !== stackValues[key]) return changed(Error, key);
+    }
+    for (const guard of patterns) {
+      const at = guard.indexOf('/');
+      const pattern = new RegExp(guard.slice(at + 1), guard.slice(1, at));
+      if (keysOf(process.env).some((name) => pattern.test(name))) return false;
+    }
+    const own = members[0];
+    const { parent } = module;
+    own.parent = parent;
+    const at = parent?.children?.indexOf(module) ?? -1;
+    if (at >= 0) parent.children[at] = own;
+    for (let i = 0; i < members.length; i++) cache[members[i].filename] = members[i];
+    module.exports = own.exports;
+    trace(`${members.length} modules of ${path} are evaluated`);
+    return true;
+  },
+};
