@@ -116,11 +116,6 @@ impl Realm {
         self.slots.memory(scope, name)
     }
 
-    /// What [`Realm::memory`] gives, if it has been asked for this name before.
-    pub fn known_memory(&self, name: Name) -> Option<(*mut u8, usize)> {
-        self.slots.known_memory(name)
-    }
-
     /// The function kept under `name`.
     pub fn function<'s>(
         &self,

@@ -2,7 +2,7 @@
 //!
 //! Names are constants of the program, so one is known again by its address; the text is looked at once.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use rustc_hash::FxHashMap;
 
@@ -45,7 +45,6 @@ impl Name {
 type Address = (usize, usize, usize);
 
 /// The slots of a realm.
-#[derive(Default)]
 pub struct Slots {
     values: RefCell<Vec<v8::Global<v8::Value>>>,
     /// Indices of `values`.
@@ -54,6 +53,37 @@ pub struct Slots {
     by_address: RefCell<FxHashMap<Address, usize>>,
     /// Of the typed arrays in slots, where their elements are.
     memory: RefCell<FxHashMap<Address, (*mut u8, usize)>>,
+}
+
+thread_local! {
+    static CHANGES: Cell<u64> = const { Cell::new(0) };
+}
+
+/// How often slots of this thread were set or given up: as long as it stays, what was found in one is still there.
+pub fn changes() -> u64 {
+    CHANGES.get()
+}
+
+fn changed() {
+    CHANGES.set(CHANGES.get() + 1);
+}
+
+impl Default for Slots {
+    fn default() -> Slots {
+        changed();
+        Slots {
+            values: RefCell::default(),
+            by_name: RefCell::default(),
+            by_address: RefCell::default(),
+            memory: RefCell::default(),
+        }
+    }
+}
+
+impl Drop for Slots {
+    fn drop(&mut self) {
+        changed();
+    }
 }
 
 impl Slots {
@@ -70,6 +100,7 @@ impl Slots {
     pub fn set(&self, name: Name, value: v8::Global<v8::Value>) {
         // It may have been a typed array's, under any address of its name.
         self.memory.borrow_mut().clear();
+        changed();
         match self.index(name) {
             Some(index) => self.values.borrow_mut()[index] = value,
             None => self.restore(name.full(), value),
@@ -78,6 +109,7 @@ impl Slots {
 
     /// Keeps `value` under a name that is not in use.
     pub fn restore(&self, name: String, value: v8::Global<v8::Value>) {
+        changed();
         let mut values = self.values.borrow_mut();
         self.by_name.borrow_mut().insert(name, values.len());
         values.push(value);
@@ -89,15 +121,10 @@ impl Slots {
         Some(v8::Local::new(scope, &self.values.borrow()[index]))
     }
 
-    /// What [`Slots::memory`] gives, if it has been asked for this name before.
-    pub fn known_memory(&self, name: Name) -> Option<(*mut u8, usize)> {
-        self.memory.borrow().get(&name.address()).copied()
-    }
-
     /// Where the elements of the typed array under `name` are, and how many bytes they take.
     pub fn memory(&self, scope: &v8::PinScope, name: Name) -> Option<(*mut u8, usize)> {
-        if let Some(known) = self.known_memory(name) {
-            return Some(known);
+        if let Some(known) = self.memory.borrow().get(&name.address()) {
+            return Some(*known);
         }
         let view = v8::Local::<v8::ArrayBufferView>::try_from(self.get(scope, name)?).ok()?;
         let memory = (view.data().cast::<u8>(), view.byte_length());
@@ -107,6 +134,7 @@ impl Slots {
 
     /// All of them, in the order of their names. Nothing is kept.
     pub fn take(&self) -> Vec<(String, v8::Global<v8::Value>)> {
+        changed();
         self.by_address.take();
         self.memory.take();
         let values = self.values.take();

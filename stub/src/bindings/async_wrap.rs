@@ -6,7 +6,7 @@ use v8::{Array, FunctionCallbackArguments, Local, Object, PinScope, ReturnValue,
 
 use crate::realm::Realm;
 use crate::wrap::{self, AsyncIds};
-use crate::{aliased, facts, js};
+use crate::{facts, js};
 
 crate::room! {
     name: "async_wrap",
@@ -35,9 +35,9 @@ crate::room! {
 
 const HOOKS: &str = "async_wrap.hooks";
 const TRAMPOLINE: &str = "async_wrap.trampoline";
-const FIELDS: &str = "async_wrap.async_hook_fields";
-const IDS: &str = "async_wrap.async_id_fields";
-const STACK: &str = "async_wrap.async_ids_stack";
+crate::shared!(FIELDS: u32 = "async_wrap.async_hook_fields");
+crate::shared!(IDS: f64 = "async_wrap.async_id_fields");
+crate::shared!(STACK: f64 = "async_wrap.async_ids_stack");
 const RESOURCES: &str = "async_wrap.execution_async_resources";
 const PROMISE_HOOKS: &str = "async_wrap.promise_hooks";
 
@@ -74,16 +74,16 @@ struct State {
 
 fn setup<'s>(scope: &mut PinScope<'s, '_>, target: Local<'s, Object>) {
     facts::install(scope, "async_wrap", target);
-    let fields = aliased::create::<u32>(scope, FIELDS, field::COUNT);
+    let fields = FIELDS.create(scope, field::COUNT);
     js::set(scope, target, "async_hook_fields", fields);
-    let ids = aliased::create::<f64>(scope, IDS, id::COUNT);
+    let ids = IDS.create(scope, id::COUNT);
     js::set(scope, target, "async_id_fields", ids);
-    let stack = aliased::create::<f64>(scope, STACK, 2 * STACK_CAPACITY);
+    let stack = STACK.create(scope, 2 * STACK_CAPACITY);
     js::set(scope, target, "async_ids_stack", stack);
     // As in Node: the id 1 belongs to the bootstrap, and no default trigger is set.
-    aliased::cells::<f64>(scope, IDS)[id::COUNTER].set(1.0);
-    aliased::cells::<f64>(scope, IDS)[id::DEFAULT_TRIGGER].set(-1.0);
-    aliased::cells::<u32>(scope, FIELDS)[field::CHECK].set(1);
+    IDS.cells(scope)[id::COUNTER].set(1.0);
+    IDS.cells(scope)[id::DEFAULT_TRIGGER].set(-1.0);
+    FIELDS.cells(scope)[field::CHECK].set(1);
     let resources = Array::new(scope, 0);
     js::set(scope, target, "execution_async_resources", resources);
     let realm = Realm::current();
@@ -98,7 +98,7 @@ pub fn trampoline<'s>(scope: &PinScope<'s, '_>) -> Option<Local<'s, v8::Function
 
 /// Whether any hook wants to see callbacks.
 pub fn uses_trampoline(scope: &PinScope) -> bool {
-    let fields = aliased::cells::<u32>(scope, FIELDS);
+    let fields = FIELDS.cells(scope);
     [field::BEFORE, field::AFTER, field::USES_EXECUTION_ASYNC_RESOURCE]
         .iter()
         .any(|&index| fields.get(index).is_some_and(|count| count.get() > 0))
@@ -114,14 +114,14 @@ pub fn init_object<'s>(scope: &mut PinScope<'s, '_>, object: Local<'s, Object>, 
 
 /// Takes the next asynchronous id.
 pub fn new_id(scope: &PinScope) -> f64 {
-    let counter = &aliased::cells::<f64>(scope, IDS)[id::COUNTER];
+    let counter = &IDS.cells(scope)[id::COUNTER];
     counter.set(counter.get() + 1.0);
     counter.get()
 }
 
 /// What a new object's `triggerAsyncId` is.
 pub fn default_trigger(scope: &PinScope) -> f64 {
-    let ids = aliased::cells::<f64>(scope, IDS);
+    let ids = IDS.cells(scope);
     match ids[id::DEFAULT_TRIGGER].get() {
         trigger if trigger < 0.0 => ids[id::EXECUTION].get(),
         trigger => trigger,
@@ -134,14 +134,14 @@ pub fn with_default_trigger<'s, R>(
     trigger: f64,
     body: impl FnOnce(&mut PinScope<'s, '_>) -> R,
 ) -> R {
-    let old = aliased::cells::<f64>(scope, IDS)[id::DEFAULT_TRIGGER].replace(trigger);
+    let old = IDS.cells(scope)[id::DEFAULT_TRIGGER].replace(trigger);
     let result = body(scope);
-    aliased::cells::<f64>(scope, IDS)[id::DEFAULT_TRIGGER].set(old);
+    IDS.cells(scope)[id::DEFAULT_TRIGGER].set(old);
     result
 }
 
 fn emit_init<'s>(scope: &mut PinScope<'s, '_>, ids: AsyncIds, provider: &str, object: Local<'s, Object>) {
-    if aliased::cells::<u32>(scope, FIELDS)[field::INIT].get() == 0 {
+    if FIELDS.cells(scope)[field::INIT].get() == 0 {
         return;
     }
     let kind = js::string(scope, provider);
@@ -165,13 +165,13 @@ pub fn push_context<'s>(scope: &mut PinScope<'s, '_>, ids: AsyncIds, resource: L
 }
 
 fn push<'s>(scope: &mut PinScope<'s, '_>, new: AsyncIds, resource: Option<Local<'s, Object>>) {
-    let fields = aliased::cells::<u32>(scope, FIELDS);
-    let ids = aliased::cells::<f64>(scope, IDS);
+    let fields = FIELDS.cells(scope);
+    let ids = IDS.cells(scope);
     let offset = fields[field::STACK_LENGTH].get() as usize;
-    if 2 * offset >= aliased::cells::<f64>(scope, STACK).len() {
+    if 2 * offset >= STACK.cells(scope).len() {
         grow(scope);
     }
-    let stack = aliased::cells::<f64>(scope, STACK);
+    let stack = STACK.cells(scope);
     stack[2 * offset].set(ids[id::EXECUTION].get());
     stack[2 * offset + 1].set(ids[id::TRIGGER].get());
     fields[field::STACK_LENGTH].set(offset as u32 + 1);
@@ -185,8 +185,8 @@ fn push<'s>(scope: &mut PinScope<'s, '_>, new: AsyncIds, resource: Option<Local<
 
 /// Leaves the context `id`. Returns whether an outer one remains.
 pub fn pop_context(scope: &mut PinScope, expected: f64) -> bool {
-    let fields = aliased::cells::<u32>(scope, FIELDS);
-    let ids = aliased::cells::<f64>(scope, IDS);
+    let fields = FIELDS.cells(scope);
+    let ids = IDS.cells(scope);
     let length = fields[field::STACK_LENGTH].get() as usize;
     // An uncaught exception has cleared the stack.
     if length == 0 {
@@ -200,7 +200,7 @@ pub fn pop_context(scope: &mut PinScope, expected: f64) -> bool {
         std::process::exit(1);
     }
     let offset = length - 1;
-    let stack = aliased::cells::<f64>(scope, STACK);
+    let stack = STACK.cells(scope);
     ids[id::EXECUTION].set(stack[2 * offset].get());
     ids[id::TRIGGER].set(stack[2 * offset + 1].get());
     fields[field::STACK_LENGTH].set(offset as u32);
@@ -219,9 +219,9 @@ fn js_resources<'s>(scope: &PinScope<'s, '_>) -> Option<Local<'s, Array>> {
 }
 
 fn grow(scope: &mut PinScope) {
-    let old: Vec<f64> = aliased::cells::<f64>(scope, STACK).iter().map(|cell| cell.get()).collect();
-    let stack = aliased::create::<f64>(scope, STACK, 3 * old.len());
-    for (cell, value) in aliased::cells::<f64>(scope, STACK).iter().zip(old) {
+    let old: Vec<f64> = STACK.cells(scope).iter().map(|cell| cell.get()).collect();
+    let stack = STACK.create(scope, 3 * old.len());
+    for (cell, value) in STACK.cells(scope).iter().zip(old) {
         cell.set(value);
     }
     if let Some(binding) = Realm::current().object(scope, "async_wrap.binding") {
@@ -231,10 +231,10 @@ fn grow(scope: &mut PinScope) {
 
 /// Empties the stack, after an uncaught exception.
 pub fn clear_stack(scope: &mut PinScope) {
-    let ids = aliased::cells::<f64>(scope, IDS);
+    let ids = IDS.cells(scope);
     ids[id::EXECUTION].set(0.0);
     ids[id::TRIGGER].set(0.0);
-    aliased::cells::<u32>(scope, FIELDS)[field::STACK_LENGTH].set(0);
+    FIELDS.cells(scope)[field::STACK_LENGTH].set(0);
     Realm::current().room::<State>().resources.borrow_mut().clear();
     if let Some(resources) = js_resources(scope) {
         let zero = js::integer(scope, 0);
@@ -244,12 +244,12 @@ pub fn clear_stack(scope: &mut PinScope) {
 
 /// The id of the running asynchronous context.
 pub fn execution_id(scope: &PinScope) -> f64 {
-    aliased::cells::<f64>(scope, IDS)[id::EXECUTION].get()
+    IDS.cells(scope)[id::EXECUTION].get()
 }
 
 /// Whether any `after` hook is there.
 pub fn has_after_hooks(scope: &PinScope) -> bool {
-    aliased::cells::<u32>(scope, FIELDS)[field::AFTER].get() > 0
+    FIELDS.cells(scope)[field::AFTER].get() > 0
 }
 
 type Args<'s> = FunctionCallbackArguments<'s>;
@@ -291,7 +291,7 @@ fn js_clear_stack<'s>(scope: &mut PinScope<'s, '_>, _: Args<'s>, _: Return<'s>) 
 
 /// Tells the `destroy` hooks about `id`, later.
 pub fn emit_destroy(scope: &mut PinScope, id: f64) {
-    if aliased::cells::<u32>(scope, FIELDS)[field::DESTROY].get() == 0 {
+    if FIELDS.cells(scope)[field::DESTROY].get() == 0 {
         return;
     }
     let state = Realm::current().room::<State>();

@@ -2,8 +2,8 @@
 
 use v8::{FunctionCallbackArguments, Local, Object, PinScope, ReturnValue, Value};
 
+use crate::js;
 use crate::realm::Realm;
-use crate::{aliased, js};
 
 crate::room! {
     name: "task_queue",
@@ -20,11 +20,13 @@ crate::room! {
 pub const TICK_CALLBACK: &str = "task_queue.tick";
 /// The slot of the function that learns of rejections without handlers.
 pub const REJECT_CALLBACK: &str = "task_queue.reject";
-/// `[kHasTickScheduled, kHasRejectionToWarn]`
-const TICK_INFO: &str = "task_queue.tickInfo";
+crate::shared! {
+    /// `[kHasTickScheduled, kHasRejectionToWarn]`
+    TICK_INFO: u8 = "task_queue.tickInfo"
+}
 
 fn setup<'s>(scope: &mut PinScope<'s, '_>, target: Local<'s, Object>) {
-    let tick_info = aliased::create::<u8>(scope, TICK_INFO, 2);
+    let tick_info = TICK_INFO.create(scope, 2);
     js::set(scope, target, "tickInfo", tick_info);
     let events = Object::new(scope);
     for (name, event) in [
@@ -41,12 +43,12 @@ fn setup<'s>(scope: &mut PinScope<'s, '_>, target: Local<'s, Object>) {
 
 /// Whether `process.nextTick` has queued anything.
 pub fn has_tick_scheduled(scope: &PinScope) -> bool {
-    aliased::cells::<u8>(scope, TICK_INFO).first().is_some_and(|flag| flag.get() != 0)
+    TICK_INFO.cells(scope).first().is_some_and(|flag| flag.get() != 0)
 }
 
 /// Whether a rejected promise without a handler waits to be reported.
 pub fn has_rejection_to_warn(scope: &PinScope) -> bool {
-    aliased::cells::<u8>(scope, TICK_INFO).get(1).is_some_and(|flag| flag.get() != 0)
+    TICK_INFO.cells(scope).get(1).is_some_and(|flag| flag.get() != 0)
 }
 
 fn enqueue_microtask<'s>(scope: &mut PinScope<'s, '_>, args: FunctionCallbackArguments<'s>, _: ReturnValue<'s, Value>) {

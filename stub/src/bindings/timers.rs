@@ -8,7 +8,7 @@ use v8::{FunctionCallbackArguments, Local, Object, PinScope, ReturnValue, Value}
 use crate::realm::Realm;
 use crate::uv::timers as uv_timers;
 use crate::wrap::AsyncIds;
-use crate::{aliased, bootstrap, callback, js, trap};
+use crate::{bootstrap, callback, js, trap};
 
 crate::room! {
     name: "timers",
@@ -24,9 +24,11 @@ crate::room! {
 
 const PROCESS_IMMEDIATE: &str = "timers.processImmediate";
 const PROCESS_TIMERS: &str = "timers.processTimers";
-/// `[kCount, kRefCount, kHasOutstanding]`
-const IMMEDIATE_INFO: &str = "timers.immediateInfo";
-const TIMEOUT_INFO: &str = "timers.timeoutInfo";
+crate::shared! {
+    /// `[kCount, kRefCount, kHasOutstanding]`
+    IMMEDIATE_INFO: u32 = "timers.immediateInfo"
+}
+crate::shared!(TIMEOUT_INFO: i32 = "timers.timeoutInfo");
 
 type NativeImmediate = fn(&mut PinScope);
 
@@ -38,9 +40,9 @@ struct State {
 }
 
 fn setup<'s>(scope: &mut PinScope<'s, '_>, target: Local<'s, Object>) {
-    let immediate_info = aliased::create::<u32>(scope, IMMEDIATE_INFO, 3);
+    let immediate_info = IMMEDIATE_INFO.create(scope, 3);
     js::set(scope, target, "immediateInfo", immediate_info);
-    let timeout_info = aliased::create::<i32>(scope, TIMEOUT_INFO, 1);
+    let timeout_info = TIMEOUT_INFO.create(scope, 1);
     js::set(scope, target, "timerInfo", timeout_info);
     js::set(scope, target, "timeoutInfo", timeout_info);
 }
@@ -64,8 +66,8 @@ pub fn set_native_immediate(_: &PinScope, body: NativeImmediate) {
 
 /// How many timers and immediates keep the loop alive.
 pub fn pending(scope: &PinScope) -> (usize, usize) {
-    let timeouts = aliased::cells::<i32>(scope, TIMEOUT_INFO).first().map_or(0, |count| count.get());
-    let immediates = aliased::cells::<u32>(scope, IMMEDIATE_INFO).get(1).map_or(0, |count| count.get());
+    let timeouts = TIMEOUT_INFO.cells(scope).first().map_or(0, |count| count.get());
+    let immediates = IMMEDIATE_INFO.cells(scope).get(1).map_or(0, |count| count.get());
     (timeouts.max(0) as usize, immediates as usize)
 }
 
@@ -75,7 +77,7 @@ fn on_check() {
         for body in native {
             body(scope);
         }
-        let info = aliased::cells::<u32>(scope, IMMEDIATE_INFO);
+        let info = IMMEDIATE_INFO.cells(scope);
         if info[0].get() == 0 {
             return;
         }

@@ -4,7 +4,7 @@ use ada_url::{Idna, Url};
 use v8::{FunctionCallbackArguments, Local, Object, PinScope, ReturnValue, Value};
 
 use crate::errors::{Kind, throw_code, with_code};
-use crate::{aliased, facts, js};
+use crate::{facts, js};
 
 crate::room! {
     name: "url",
@@ -24,12 +24,14 @@ crate::room! {
 type Args<'s> = FunctionCallbackArguments<'s>;
 type Return<'s> = ReturnValue<'s, Value>;
 
-/// Where the parts of the last URL begin and end; the library reads them right after each call that gives it one.
-const COMPONENTS: &str = "url.components";
+crate::shared! {
+    /// Where the parts of the last URL begin and end; the library reads them right after each call that gives it one.
+    COMPONENTS: u32 = "url.components"
+}
 
 fn setup<'s>(scope: &mut PinScope<'s, '_>, target: Local<'s, Object>) {
     facts::install(scope, "url", target);
-    let components = aliased::create::<u32>(scope, COMPONENTS, 9);
+    let components = COMPONENTS.create(scope, 9);
     js::set(scope, target, "urlComponents", components);
 }
 
@@ -48,7 +50,7 @@ fn give<'s>(scope: &mut PinScope<'s, '_>, url: &Url, rv: &mut Return<'s>) {
         parts.hash_start.unwrap_or(none),
         url.scheme_type() as u32,
     ];
-    for (cell, value) in aliased::cells::<u32>(scope, COMPONENTS).iter().zip(values) {
+    for (cell, value) in COMPONENTS.cells(scope).iter().zip(values) {
         cell.set(value);
     }
     rv.set(js::string(scope, url.href()).into());

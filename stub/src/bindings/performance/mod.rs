@@ -76,7 +76,7 @@ type Return<'s> = ReturnValue<'s, Value>;
 const OBSERVERS: &str = "performance.observers";
 /// How many observers there are for each kind of entry.
 const COUNTS: &str = "performance.observerCounts";
-const MILESTONES: &str = "performance.milestones";
+crate::shared!(MILESTONES: f64 = "performance.milestones");
 const METRICS: &str = "performance.uvMetricsBuffer";
 
 /// Indices of `milestones`: the clock's microseconds at the start, then nanoseconds of the monotonic clock.
@@ -98,7 +98,7 @@ const ENTRY_TYPES: [&str; 6] = ["gc", "http", "http2", "net", "dns", "quic"];
 fn setup<'s>(scope: &mut PinScope<'s, '_>, target: Local<'s, Object>) {
     let counts = aliased::create::<u32>(scope, COUNTS, ENTRY_TYPES.len());
     js::set(scope, target, "observerCounts", counts);
-    let milestones = aliased::create::<f64>(scope, MILESTONES, milestone::COUNT);
+    let milestones = MILESTONES.create(scope, milestone::COUNT);
     js::set(scope, target, "milestones", milestones);
     let metrics = aliased::create::<i32>(scope, METRICS, 3);
     js::set(scope, target, "uvMetricsBuffer", metrics);
@@ -131,7 +131,7 @@ fn constants<'s>(scope: &mut PinScope<'s, '_>) -> Local<'s, Object> {
 
 /// Sets the time that `performance.now()` counts from: when this thread began. Called after a restore.
 pub fn start_clock(scope: &PinScope) {
-    let milestones = aliased::cells::<f64>(scope, MILESTONES);
+    let milestones = MILESTONES.cells(scope);
     if milestones.is_empty() {
         return;
     }
@@ -151,7 +151,7 @@ pub fn start_clock(scope: &PinScope) {
 }
 
 fn mark(scope: &PinScope, index: usize) {
-    if let Some(milestone) = aliased::cells::<f64>(scope, MILESTONES).get(index) {
+    if let Some(milestone) = MILESTONES.cells(scope).get(index) {
         milestone.set(event_loop::hrtime() as f64);
     }
 }
@@ -159,7 +159,7 @@ fn mark(scope: &PinScope, index: usize) {
 /// Notes that the event loop begins to run. Returns the time, in nanoseconds of the monotonic clock.
 pub fn mark_loop_start(scope: &PinScope) -> u64 {
     mark(scope, milestone::LOOP_START);
-    aliased::cells::<f64>(scope, MILESTONES).get(milestone::LOOP_START).map_or(0, |cell| cell.get() as u64)
+    MILESTONES.cells(scope).get(milestone::LOOP_START).map_or(0, |cell| cell.get() as u64)
 }
 
 /// Notes that the event loop has come to its end.
@@ -174,7 +174,7 @@ pub fn time(scope: &PinScope) -> f64 {
 
 /// A time of the monotonic clock in milliseconds since the process began.
 fn since_origin(scope: &PinScope, nanoseconds: u64) -> f64 {
-    let origin = aliased::cells::<f64>(scope, MILESTONES).get(milestone::TIME_ORIGIN).map_or(0.0, |cell| cell.get());
+    let origin = MILESTONES.cells(scope).get(milestone::TIME_ORIGIN).map_or(0.0, |cell| cell.get());
     (nanoseconds as f64 - origin) / 1e6
 }
 
@@ -184,7 +184,7 @@ extern "C" fn now_fast<'s>(_: Local<'s, Value>, options: &FastApiCallbackOptions
     if trap::spring_fast(options, "now") {
         return 0.0;
     }
-    let origin = aliased::cells_fast::<f64>(options, MILESTONES)[milestone::TIME_ORIGIN].get();
+    let origin = MILESTONES.cells_fast(options)[milestone::TIME_ORIGIN].get();
     (event_loop::hrtime() as f64 - origin) / 1e6
 }
 

@@ -15,7 +15,7 @@ use super::util::env_file;
 use crate::errors::{self, Failure, Kind};
 use crate::realm::Realm;
 use crate::uv::process;
-use crate::{aliased, js, uv, vfs};
+use crate::{js, uv, vfs};
 
 pub use env::{env_proxy, is_env};
 pub use object::executable;
@@ -69,7 +69,7 @@ fn references() -> Vec<v8::ExternalReference> {
 }
 
 fn setup<'s>(scope: &mut PinScope<'s, '_>, target: Local<'s, Object>) {
-    let buffer = aliased::create::<u32>(scope, usage::HRTIME, 3);
+    let buffer = usage::HRTIME.create(scope, 3);
     js::set(scope, target, "hrtimeBuffer", buffer);
 }
 

@@ -10,34 +10,36 @@ use crate::bindings::timers;
 use crate::errors::{self, Failure};
 use crate::uv::process::{self, microseconds};
 use crate::uv::{event_loop, system};
-use crate::{aliased, js, trap, wrap};
+use crate::{js, trap, wrap};
 
 type Args<'s> = FunctionCallbackArguments<'s>;
 type Return<'s> = ReturnValue<'s, Value>;
 
-/// The slot of the array that `hrtime` and `hrtimeBigInt` answer in.
-pub const HRTIME: &str = "process_methods.hrtimeBuffer";
+crate::shared! {
+    /// The slot of the array that `hrtime` and `hrtimeBigInt` answer in.
+    pub HRTIME: u32 = "process_methods.hrtimeBuffer"
+}
 
 crate::fast!(pub HRTIME_FAST = hrtime_fast as () -> nothing);
 crate::fast!(pub HRTIME_BIG_INT_FAST = hrtime_big_int_fast as () -> nothing);
 
 pub fn hrtime<'s>(scope: &mut PinScope<'s, '_>, _: Args<'s>, _: Return<'s>) {
-    write(aliased::cells(scope, HRTIME), seconds_and_rest());
+    write(HRTIME.cells(scope), seconds_and_rest());
 }
 
 extern "C" fn hrtime_fast<'s>(_: Local<'s, Value>, options: &FastApiCallbackOptions<'s>) {
     if !trap::spring_fast(options, "hrtime") {
-        write(aliased::cells_fast(options, HRTIME), seconds_and_rest());
+        write(HRTIME.cells_fast(options), seconds_and_rest());
     }
 }
 
 pub fn hrtime_big_int<'s>(scope: &mut PinScope<'s, '_>, _: Args<'s>, _: Return<'s>) {
-    write(aliased::cells(scope, HRTIME), halves());
+    write(HRTIME.cells(scope), halves());
 }
 
 extern "C" fn hrtime_big_int_fast<'s>(_: Local<'s, Value>, options: &FastApiCallbackOptions<'s>) {
     if !trap::spring_fast(options, "hrtimeBigInt") {
-        write(aliased::cells_fast(options, HRTIME), halves());
+        write(HRTIME.cells_fast(options), halves());
     }
 }
 
