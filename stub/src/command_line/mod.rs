@@ -115,6 +115,22 @@ enum Role {
     Node,
 }
 
+/// Adds what the variables say that stand for options; `get` gives their values.
+pub fn take_variables(options: &mut Options, get: impl Fn(&[u8]) -> Option<OsString>) {
+    for (variable, option) in VARIABLES {
+        match get(variable.as_bytes()).filter(|value| !value.is_empty()) {
+            Some(value) if *option == "--redirect-warnings" => {
+                let value = Value::Text(value.to_string_lossy().into_owned());
+                options.values.entry((*option).to_owned()).or_insert(value);
+            }
+            Some(value) if value == "1" => {
+                options.values.insert((*option).to_owned(), Value::Flag(true));
+            }
+            _ => {}
+        }
+    }
+}
+
 fn read(
     arguments: Vec<OsString>,
     own: &str,
@@ -145,18 +161,7 @@ fn read(
         options.merge(table.read(&texts, false));
     }
     if role == Role::Node {
-        for (variable, option) in VARIABLES {
-            match environment::get(variable.as_bytes()).filter(|value| !value.is_empty()) {
-                Some(value) if *option == "--redirect-warnings" => {
-                    let value = Value::Text(value.to_string_lossy().into_owned());
-                    options.values.entry((*option).to_owned()).or_insert(value);
-                }
-                Some(value) if value == "1" => {
-                    options.values.insert((*option).to_owned(), Value::Flag(true));
-                }
-                _ => {}
-            }
-        }
+        take_variables(&mut options, environment::get);
     }
     let unknown = snapshot::set_flags(&options.v8);
     let error = options.error.clone().or_else(|| unknown.first().map(|option| format!("bad option: {option}")));

@@ -35,6 +35,9 @@ pub fn trigger_uncaught<'s>(
         return;
     }
     let message = message.unwrap_or_else(|| v8::Exception::create_message(scope, exception));
+    if !from_promise {
+        frames::abort_on_uncaught(scope, message);
+    }
     let process = realm.object(scope, bootstrap::PROCESS);
     let handler = process.and_then(|process| js::get(scope, process, "_fatalException"));
     let handler = handler.and_then(|handler| Local::<Function>::try_from(handler).ok());
@@ -63,8 +66,8 @@ pub fn trigger_uncaught<'s>(
         }
         Ok(handled) if handled.is_some_and(|handled| handled.is_false()) => {
             print_exception(scope, exception, message, true);
-            if options::flag(scope, "--abort-on-uncaught-exception") {
-                std::process::abort();
+            if realm.thread.is_main() && options::flag(scope, "--abort-on-uncaught-exception") {
+                crate::uv::process::trap();
             }
             exit(exit_code(scope).unwrap_or(GENERIC_USER_ERROR));
         }

@@ -3,7 +3,7 @@
 use v8::{Local, PinScope, StackTrace};
 
 use super::fatal::print;
-use crate::bindings::options;
+use crate::bindings::{options, util};
 use crate::realm::Realm;
 
 /// One line for each frame of `stack`.
@@ -53,11 +53,25 @@ pub fn trace_uncaught(scope: &mut PinScope, message: Local<v8::Message>) {
     }
 }
 
+/// `--abort-on-uncaught-exception`: ends the process at once, whatever handlers there are, unless the library says that
+/// one of them is a domain's.
+pub fn abort_on_uncaught(scope: &mut PinScope, message: Local<v8::Message>) {
+    // A worker that fails does not take the process with it.
+    let aborts = Realm::current().thread.is_main() && util::should_abort_on_uncaught(scope);
+    if !aborts || !options::flag(scope, "--abort-on-uncaught-exception") {
+        return;
+    }
+    let stack = message.get_stack_trace(scope).map(|stack| lines(scope, stack)).unwrap_or_default();
+    let text = message.get(scope).to_rust_string_lossy(scope);
+    print(&format!("{text}\n\nFROM\n{}", stack.replace("    at ", "")));
+    crate::uv::process::trap();
+}
+
 /// Has V8 note where exceptions are thrown, if an option wants to see it.
 pub fn prepare(scope: &mut PinScope) {
     // V8's own number for stacks of errors.
     const MOST: i32 = 10;
-    if options::flag(scope, "--trace-uncaught") {
+    if options::flag(scope, "--trace-uncaught") || options::flag(scope, "--abort-on-uncaught-exception") {
         scope.set_capture_stack_trace_for_uncaught_exceptions(true, MOST);
     }
 }

@@ -31,31 +31,32 @@ impl Given<'_> {
     /// What comes of it.
     pub fn read(self, realm: &Realm) -> Result<Read, Wrong> {
         let (inherited, values) = inherited(realm);
-        let mut options = Options::default();
-        match self.environment {
-            Some(environment) => {
-                let own = realm.thread.environment.get(NODE_OPTIONS);
-                // A program that was built has not heeded the variable that it was started with.
-                let heeds_own = realm.program.image.index().is_ok_and(|index| index.in_place);
-                let variable = environment.get(NODE_OPTIONS).filter(|variable| !variable.is_empty());
-                let is_own = own == variable;
-                if let Some(variable) = variable.filter(|_| heeds_own || !is_own) {
-                    options = command_line::of_variable(&variable.to_string_lossy());
-                    // A worker that has its parent's variable has the options of the process in it, too.
-                    let wrong = wrong(&options, if is_own { &[] } else { OF_PROCESS });
-                    if !wrong.is_empty() {
-                        let message = |option: String| match options.values.get(&option) {
-                            Some(Value::Flag(_)) => format!("{option} is not allowed in NODE_OPTIONS"),
-                            Some(_) => format!("{option}= is not allowed in NODE_OPTIONS"),
-                            None => option,
-                        };
-                        return Err(("invalidNodeOptions", wrong.into_iter().map(message).collect()));
-                    }
-                }
-            }
-            None if self.list.is_none() => return Ok((inherited, values)),
-            None => {}
+        if self.environment.is_none() && self.list.is_none() {
+            return Ok((inherited, values));
         }
+        let own = &realm.thread.environment;
+        let environment = self.environment.unwrap_or(own);
+        let variable = environment.get(NODE_OPTIONS).filter(|variable| !variable.is_empty());
+        let is_own = own.get(NODE_OPTIONS) == variable;
+        // A program that was built has not heeded the variables that it was started with.
+        let heeds_own = realm.program.image.index().is_ok_and(|index| index.in_place);
+        let mut options = Options::default();
+        if let Some(variable) = variable.filter(|_| heeds_own || !is_own) {
+            options = command_line::of_variable(&variable.to_string_lossy());
+            // A worker that has its parent's variable has the options of the process in it, too.
+            let wrong = wrong(&options, if is_own { &[] } else { OF_PROCESS });
+            if !wrong.is_empty() {
+                let message = |option: String| match options.values.get(&option) {
+                    Some(Value::Flag(_)) => format!("{option} is not allowed in NODE_OPTIONS"),
+                    Some(_) => format!("{option}= is not allowed in NODE_OPTIONS"),
+                    None => option,
+                };
+                return Err(("invalidNodeOptions", wrong.into_iter().map(message).collect()));
+            }
+        }
+        command_line::take_variables(&mut options, |name| {
+            environment.get(name).filter(|value| heeds_own || own.get(name).as_ref() != Some(value))
+        });
         let Some(list) = self.list else {
             options.v8.clear();
             let mut all = values;
