@@ -16,8 +16,6 @@ pub struct Thread {
     pub name: String,
     /// What it sees as the environment.
     pub environment: Store,
-    /// When it began, by the monotonic clock in nanoseconds.
-    pub started: u64,
     /// What a worker has besides.
     pub worker: Option<Worker>,
 }
@@ -41,13 +39,7 @@ pub struct Worker {
 impl Thread {
     /// The main thread.
     pub fn main() -> Thread {
-        Thread {
-            id: 0,
-            name: String::new(),
-            environment: Store::Process,
-            started: crate::uv::process::started(),
-            worker: None,
-        }
+        Thread { id: 0, name: String::new(), environment: Store::Process, worker: None }
     }
 
     /// Whether it is the main one.

@@ -122,8 +122,14 @@ fn get_home_directory<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: 
 /// `getUserInfo(options, context)`
 fn get_user_info<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
     let options = Local::<Object>::try_from(args.get(0)).ok();
-    let encoding = options.and_then(|options| js::get(scope, options, "encoding"));
-    let encoding = encoding.map_or(Encoding::Utf8, |encoding| Encoding::parse(scope, encoding, Encoding::Utf8));
+    let encoding = match options {
+        // A getter may throw.
+        Some(options) => match js::get(scope, options, "encoding") {
+            Some(encoding) => Encoding::parse(scope, encoding, Encoding::Utf8),
+            None => return,
+        },
+        None => Encoding::Utf8,
+    };
     let uid = identity::ids()[1];
     let Some(user) = system::find_user(|user| user.uid == uid) else {
         return fail(scope, args.get(1), -libc::ENOENT, "uv_os_get_passwd");

@@ -94,12 +94,17 @@ pub fn get_module_requests<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut
         .into_iter()
         .map(|request| {
             let attributes = attributes_object(scope, request.get_import_attributes(), 3);
+            attributes.set_integrity_level(scope, v8::IntegrityLevel::Frozen);
             let phase = js::integer(scope, phase_number(request.get_phase()));
             let values = [request.get_specifier().into(), attributes.into(), phase];
-            Object::with_prototype_and_properties(scope, prototype, &keys, &values).into()
+            let request = Object::with_prototype_and_properties(scope, prototype, &keys, &values);
+            request.set_integrity_level(scope, v8::IntegrityLevel::Frozen);
+            request.into()
         })
         .collect();
-    rv.set(Array::new_with_elements(scope, &all).into());
+    let all = Array::new_with_elements(scope, &all);
+    all.set_integrity_level(scope, v8::IntegrityLevel::Frozen);
+    rv.set(all.into());
 }
 
 /// `module.link(modules)`: one for each request.

@@ -6,11 +6,14 @@ mod histogram;
 
 pub use histogram::TRAVELLER;
 
+use std::sync::OnceLock;
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use v8::fast_api::FastApiCallbackOptions;
 use v8::{FunctionCallbackArguments, Local, Object, PinScope, PropertyAttribute, ReturnValue, Value};
 
 use crate::realm::Realm;
-use crate::uv::event_loop;
+use crate::uv::{event_loop, process};
 use crate::{aliased, facts, js, trap};
 
 crate::room! {
@@ -129,21 +132,26 @@ fn constants<'s>(scope: &mut PinScope<'s, '_>) -> Local<'s, Object> {
     constants
 }
 
-/// Sets the time that `performance.now()` counts from: when this thread began. Called after a restore.
+/// What all threads have in common: the clock's microseconds when the process began, and when V8 was set up, by the
+/// monotonic clock.
+static PROCESS: OnceLock<(f64, f64)> = OnceLock::new();
+
+/// Sets the time that `performance.now()` counts from: when the process began. Called after a restore.
 pub fn start_clock(scope: &PinScope) {
     let milestones = MILESTONES.cells(scope);
     if milestones.is_empty() {
         return;
     }
-    let now = event_loop::hrtime() as f64;
-    let origin = Realm::current().thread.started as f64;
-    let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    let clock = clock.as_nanos() as f64 - (now - origin);
-    milestones[milestone::TIME_ORIGIN_TIMESTAMP].set((clock / 1e3).floor());
+    let origin = process::started() as f64;
+    let (timestamp, v8_start) = PROCESS.get_or_init(|| {
+        let now = event_loop::hrtime() as f64;
+        let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        (((clock.as_nanos() as f64 - (now - origin)) / 1e3).floor(), now)
+    });
+    milestones[milestone::TIME_ORIGIN_TIMESTAMP].set(*timestamp);
     milestones[milestone::TIME_ORIGIN].set(origin);
     milestones[milestone::NODE_START].set(origin);
-    // Each of them comes after the other, if not by much.
-    mark(scope, milestone::V8_START);
+    milestones[milestone::V8_START].set(*v8_start);
     mark(scope, milestone::ENVIRONMENT);
     for index in [milestone::LOOP_START, milestone::LOOP_EXIT, milestone::BOOTSTRAP_COMPLETE] {
         milestones[index].set(-1.0);

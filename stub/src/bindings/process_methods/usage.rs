@@ -81,9 +81,9 @@ pub fn memory_usage<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<
         Err(error) => return throw(scope, error, "uv_resident_set_memory"),
     };
     let heap = scope.get_heap_statistics();
-    // Nearly all memory outside of the heap that V8 knows of is that of ArrayBuffers; it does not count them apart.
-    let external = heap.external_memory() as f64;
-    fill(args.get(0), &[resident, heap.total_heap_size() as f64, heap.used_heap_size() as f64, external, external]);
+    let sizes = [heap.total_heap_size(), heap.used_heap_size(), heap.external_memory(), crate::memory::used()];
+    let [total, used, external, buffers] = sizes.map(|size| size as f64);
+    fill(args.get(0), &[resident, total, used, external, buffers]);
 }
 
 pub fn rss<'s>(scope: &mut PinScope<'s, '_>, _: Args<'s>, mut rv: Return<'s>) {

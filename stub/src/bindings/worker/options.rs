@@ -69,6 +69,12 @@ impl Given<'_> {
         if !wrong.is_empty() {
             return Err(("invalidExecArgv", wrong));
         }
+        // `--` is no option, but the end of them.
+        let ended = given.ended.then(|| given.taken.saturating_sub(1));
+        let mut list = list;
+        if let Some(at) = ended.filter(|at| *at < list.len()) {
+            list.remove(at);
+        }
         options.merge(given);
         Ok((list.into_iter().map(OsString::from).collect(), options.values))
     }

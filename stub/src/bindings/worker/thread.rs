@@ -45,8 +45,7 @@ pub fn run(launch: Launch) {
     let (tracks_descriptors, is_internal) = (launch.tracks_descriptors, launch.is_internal);
     if !control.is_stopped() {
         let worker = Worker { control: control.clone(), options, values, limits, tracks_descriptors, is_internal };
-        let started = event_loop::hrtime();
-        let thread = Thread { id, name, environment, started, worker: Some(worker) };
+        let thread = Thread { id, name, environment, worker: Some(worker) };
         live(program, thread, port, &control);
     }
     control.finish();
