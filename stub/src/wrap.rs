@@ -142,6 +142,13 @@ pub fn renew_context_frame(scope: &v8::PinScope, object: v8::Local<v8::Object>) 
     }
 }
 
+/// Takes the `AsyncContextFrame` from `object`.
+pub fn leave_context_frame(scope: &v8::PinScope, object: v8::Local<v8::Object>) {
+    if let Some(entry) = entry(scope, object) {
+        entry.frame.take();
+    }
+}
+
 /// The kind of `object`, a name of `async_wrap.Providers`.
 pub fn provider(scope: &v8::PinScope, object: v8::Local<v8::Object>) -> &'static str {
     entry(scope, object).map_or("NONE", |entry| entry.provider.get())

@@ -13,6 +13,7 @@ use crate::bindings::stream_wrap::{self, HandleState, Listener};
 use crate::bindings::{async_wrap, buffer, options};
 use crate::callback::{self, Ticks};
 use crate::uv::event_loop;
+use crate::wrap::AsyncIds;
 use crate::{js, realm, wrap};
 
 type Args<'s> = FunctionCallbackArguments<'s>;
@@ -432,6 +433,10 @@ pub fn free<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
     parser.freed.set(parser.raw.is_executing());
     let ids = wrap::async_ids(scope, args.this());
     async_wrap::emit_destroy(scope, ids.id);
+    // Until it is used again, nothing of its last use may stay: not its identity, which is not to be destroyed twice.
+    let provider = wrap::provider(scope, args.this());
+    wrap::set_async_ids(scope, args.this(), AsyncIds::default(), provider);
+    wrap::leave_context_frame(scope, args.this());
 }
 
 pub fn remove<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
