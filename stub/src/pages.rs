@@ -10,8 +10,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// What x86-64, and AArch64 with pages of 4 kB, call a huge page.
 const HUGE: usize = 2 << 20;
-/// How much of V8's heap lies in large pages: what a small program needs. What comes later is allocated as V8 does.
-const ROOM: usize = 2 * HUGE;
+/// How much of V8's heap lies in large pages for a small program, whose snapshot is not longer than [`SMALL_SNAPSHOT`].
+/// What comes later is allocated as V8 does.
+const LEAST_ROOM: usize = 2 * HUGE;
+const MOST_ROOM: usize = 16 * HUGE;
+const SMALL_SNAPSHOT: usize = 5 << 19;
 /// The size and the alignment of V8's ordinary heap pages.
 const V8_PAGE: usize = 256 << 10;
 
@@ -21,6 +24,8 @@ const READ_WRITE: c_int = 2;
 
 /// Whether V8's next heap page is the first that is worth a large one.
 static READY: AtomicBool = AtomicBool::new(false);
+/// How much of V8's heap will lie in large pages.
+static ROOM: AtomicUsize = AtomicUsize::new(LEAST_ROOM);
 /// Where V8's next heap page goes, and where the room for them ends. 0 without a room.
 static NEXT: AtomicUsize = AtomicUsize::new(0);
 static END: AtomicUsize = AtomicUsize::new(0);
@@ -86,12 +91,20 @@ extern "C" fn set_permissions(address: *mut c_void, size: usize, access: c_int) 
     unsafe { v8_set_permissions(address, size, access) }
 }
 
+/// Says how long the snapshot is that V8 will restore: what is in it takes more memory than its text, and a program that
+/// brings much will allocate much.
+pub fn expect_snapshot(length: usize) {
+    let more = (length.saturating_sub(SMALL_SNAPSHOT) * 2).next_multiple_of(HUGE);
+    ROOM.store((LEAST_ROOM + more).min(MOST_ROOM), Ordering::Relaxed);
+}
+
 /// Maps the room.
 fn make_room() {
+    let room = ROOM.load(Ordering::Relaxed);
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
     // SAFETY: the mapping is new and nobody else's; what is cut off of it lies inside of it.
     unsafe {
-        let map = libc::mmap(ptr::null_mut(), ROOM + HUGE, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0);
+        let map = libc::mmap(ptr::null_mut(), room + HUGE, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0);
         if map == libc::MAP_FAILED {
             return;
         }
@@ -100,11 +113,11 @@ fn make_room() {
         if start > map {
             libc::munmap(map as *mut c_void, start - map);
         }
-        libc::munmap((start + ROOM) as *mut c_void, map + HUGE - start);
-        libc::madvise(start as *mut c_void, ROOM, libc::MADV_HUGEPAGE);
+        libc::munmap((start + room) as *mut c_void, map + HUGE - start);
+        libc::madvise(start as *mut c_void, room, libc::MADV_HUGEPAGE);
         // As V8 does with its heap: a child is there to run another program.
-        libc::madvise(start as *mut c_void, ROOM, libc::MADV_DONTFORK);
+        libc::madvise(start as *mut c_void, room, libc::MADV_DONTFORK);
         NEXT.store(start, Ordering::Relaxed);
-        END.store(start + ROOM, Ordering::Relaxed);
+        END.store(start + room, Ordering::Relaxed);
     }
 }

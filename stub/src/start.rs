@@ -44,7 +44,10 @@ pub fn main() -> ! {
     let code = match image.section(SectionId::Snapshot) {
         None => build(image),
         // V8 reads the blob right there, now and for each context that is made later.
-        Some(section) => run(image, section.bytes),
+        Some(section) => {
+            pages::expect_snapshot(section.bytes.len());
+            run(image, section.bytes)
+        }
     };
     bindings::errors::exit_process(code)
 }
