@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use kiln_payload::SectionId;
+use kiln_payload::{Codes, SectionId};
 use tempfile::NamedTempFile;
 
 use crate::bundle::Bundle;
@@ -58,10 +58,11 @@ pub fn check_output(output: &Path) -> Result<PathBuf, Diagnostic> {
 }
 
 /// Composes the executable and puts it at `output`. Returns its size.
-pub fn write(stub: &[u8], bundle: &Bundle, blob: &[u8], output: &Path) -> Result<u64, Diagnostic> {
+pub fn write(stub: &[u8], bundle: &Bundle, blob: &[u8], codes: &Codes, output: &Path) -> Result<u64, Diagnostic> {
     let cannot =
         |error: io::Error| Diagnostic::error(format!("cannot write \"{}\": {}", display(output), reason(&error)));
     let index = bundle.index.to_bytes();
+    let codes = (!codes.modules.is_empty()).then(|| codes.to_bytes());
     let mut image = snapshot::writer(stub)?;
     image
         .plain(SectionId::Index, &index)
@@ -69,6 +70,9 @@ pub fn write(stub: &[u8], bundle: &Bundle, blob: &[u8], output: &Path) -> Result
         .plain(SectionId::Files, &bundle.files)
         // V8 reads it where the file is mapped: to decompress it would take a sixth of a small program's start.
         .plain(SectionId::Snapshot, blob);
+    if let Some(codes) = &codes {
+        image.plain(SectionId::Code, codes);
+    }
 
     let unfinished = Unfinished::beside(output).map_err(cannot)?;
     let mut buffered = io::BufWriter::with_capacity(PIECE, Pieces(unfinished.file.as_file()));

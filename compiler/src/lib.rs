@@ -91,9 +91,9 @@ pub fn build(options: &BuildOptions, stub: &[u8], report: &mut dyn FnMut(&Diagno
     let in_place = options.in_place && is_plain && graph.modules.values().all(|module| !module.transformed);
     let bundle = bundle::lay_out(&graph, in_place)?;
     progress.begin(Step::Snapshot);
-    let (snapshot, evaluation) = preeval::snapshot(stub, &bundle, !options.no_preeval)?;
+    let (snapshot, codes, evaluation) = preeval::snapshot(stub, &bundle, !options.no_preeval)?;
     progress.begin(Step::Write);
-    let size = executable::write(stub, &bundle, &snapshot, &output)?;
+    let size = executable::write(stub, &bundle, &snapshot, &codes, &output)?;
 
     let files = bundle.files() - bundle.modules();
     Ok(Built { output, size, entry: bundle.index.entry.clone(), modules: bundle.modules(), files, evaluation })

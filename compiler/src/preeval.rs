@@ -7,12 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use kiln_payload::Format;
+use kiln_payload::{Codes, Format, Rehearsal};
 use serde::{Deserialize, Serialize};
 
 use crate::bundle::Bundle;
 use crate::diagnostic::Diagnostic;
-use crate::snapshot::{BuildImage, LIMIT};
+use crate::snapshot::{self, BuildImage, LIMIT};
 
 /// How often units are checked again after some have turned out to be none.
 const MOST_CHECKS: usize = 8;
@@ -29,6 +29,8 @@ pub struct Evaluation {
     pub deferred: Vec<(String, String)>,
     /// How many modules the program has.
     pub modules: usize,
+    /// What ended the rehearsal early.
+    pub ended: Option<String>,
     /// Why nothing is evaluated.
     pub failure: Option<String>,
 }
@@ -51,13 +53,14 @@ struct Report {
     #[serde(default)]
     failure: Option<String>,
     #[serde(default)]
-    rehearsal: Rehearsal,
+    rehearsal: Loads,
     #[serde(default)]
     traps: Vec<Touch>,
 }
 
 #[derive(Deserialize, Default)]
-struct Rehearsal {
+struct Loads {
+    failure: Option<String>,
     loads: Vec<Load>,
 }
 
@@ -95,35 +98,68 @@ struct Checked {
     message: Option<String>,
 }
 
-/// Takes the program's snapshot, with units in it if it is to be `evaluated`.
-pub fn snapshot(stub: &[u8], bundle: &Bundle, evaluated: bool) -> Result<(Vec<u8>, Evaluation), Diagnostic> {
+/// Takes the program's snapshot. If it is to be `evaluated`, what a start loads is compiled in it, and units are evaluated;
+/// otherwise all modules are compiled as far as V8 does by itself. Returns V8's blob, and the code of what is not in it.
+pub fn snapshot(stub: &[u8], bundle: &Bundle, evaluated: bool) -> Result<(Vec<u8>, Codes, Evaluation), Diagnostic> {
     let image = BuildImage::new(stub, bundle)?;
     let mut evaluation = Evaluation { modules: bundle.index.modules.len(), ..Evaluation::default() };
+    if bundle.index.in_place || !evaluated {
+        return Ok((image.snapshot(&[], &[])?, Codes::default(), evaluation));
+    }
+    let rehearsed = image.run("--kiln-rehearse", &[], &[], Some(LIMIT)).and_then(|bytes| {
+        let rehearsal = Rehearsal::from_bytes(&bytes);
+        rehearsal.map(|rehearsal| (rehearsal, bytes)).ok_or_else(|| Diagnostic::error("a rehearsal can't be read"))
+    });
+    let (rehearsal, bytes) = match rehearsed {
+        Ok(rehearsed) => rehearsed,
+        Err(why) => {
+            evaluation.failure = Some(why.render(false));
+            return Ok((image.snapshot(&[], &[])?, Codes::default(), evaluation));
+        }
+    };
     // One module alone is the entry, which runs at start.
-    if evaluated && bundle.index.modules.len() > 1 && !bundle.index.in_place {
-        if let Err(why) = find_units(&image, bundle, &mut evaluation) {
+    if bundle.index.modules.len() > 1
+        && let Err(why) = find_units(&image, bundle, &rehearsal.report, &mut evaluation)
+    {
+        evaluation.units.clear();
+        evaluation.failure = Some(why.render(false));
+    }
+    let blob = match image.snapshot(&evaluation.units, &bytes) {
+        Ok(blob) => blob,
+        Err(why) => {
             evaluation.units.clear();
             evaluation.failure = Some(why.render(false));
+            image.snapshot(&[], &bytes)?
         }
-        if !evaluation.units.is_empty() {
-            match image.snapshot(&evaluation.units) {
-                Ok(blob) => return Ok((blob, evaluation)),
-                Err(why) => {
-                    evaluation.units.clear();
-                    evaluation.failure = Some(why.render(false));
-                }
-            }
-        }
-    }
-    Ok((image.snapshot(&[])?, evaluation))
+    };
+    // What is in the snapshot with its code needs none.
+    let evaluated: BTreeSet<&String> = evaluation.units.iter().flat_map(|unit| &unit.members).collect();
+    let ran: BTreeSet<u32> = rehearsal.codes.modules.iter().map(|code| code.module).collect();
+    let waiting: Vec<u32> = (0..)
+        .zip(&bundle.index.modules)
+        .filter(|(id, module)| module.format != Format::Json && (!ran.contains(id) || evaluated.contains(&module.path)))
+        .map(|(id, _)| id)
+        .collect();
+    let mut codes = match waiting.is_empty() {
+        true => Codes::default(),
+        false => snapshot::codes(stub, bundle, &blob, &waiting)?,
+    };
+    codes.compress().map_err(|error| Diagnostic::error(format!("cannot compress code: {error}")))?;
+    Ok((blob, codes, evaluation))
 }
 
-fn find_units(image: &BuildImage, bundle: &Bundle, evaluation: &mut Evaluation) -> Result<(), Diagnostic> {
-    let report: Report = parse(&image.run("--kiln-rehearse", &[], Some(LIMIT))?)?;
+fn find_units(
+    image: &BuildImage,
+    bundle: &Bundle,
+    report: &str,
+    evaluation: &mut Evaluation,
+) -> Result<(), Diagnostic> {
+    let report: Report = parse(report.as_bytes())?;
     if let Some(failure) = report.failure {
         return Err(Diagnostic::error(failure));
     }
     let loads = &report.rehearsal.loads;
+    evaluation.ended.clone_from(&report.rehearsal.failure);
     let lengths: BTreeMap<&str, (usize, Format)> = bundle
         .index
         .modules
@@ -132,14 +168,14 @@ fn find_units(image: &BuildImage, bundle: &Bundle, evaluation: &mut Evaluation) 
         .collect();
     let mut refused: BTreeMap<&str, String> = BTreeMap::new();
     for _ in 0..MOST_CHECKS {
-        let units = choose(loads, &lengths, &refused);
+        let units = choose(&bundle.index.entry, loads, &lengths, &refused);
         if units.is_empty() {
             evaluation.units.clear();
             break;
         }
         let plan: Vec<Unit> =
             units.iter().map(|id| Unit { path: loads[*id].path.clone(), ..Unit::default() }).collect();
-        let checked: Vec<Checked> = parse(&image.run("--kiln-check", &plan, Some(LIMIT))?)?;
+        let checked: Vec<Checked> = parse(&image.run("--kiln-check", &plan, &[], Some(LIMIT))?)?;
         evaluation.units.clear();
         let before = refused.len();
         for (id, checked) in units.iter().zip(checked) {
@@ -174,14 +210,19 @@ fn find_units(image: &BuildImage, bundle: &Bundle, evaluation: &mut Evaluation) 
 }
 
 /// The largest parts that can be units.
-fn choose(loads: &[Load], lengths: &BTreeMap<&str, (usize, Format)>, refused: &BTreeMap<&str, String>) -> Vec<usize> {
+fn choose(
+    entry: &str,
+    loads: &[Load],
+    lengths: &BTreeMap<&str, (usize, Format)>,
+    refused: &BTreeMap<&str, String>,
+) -> Vec<usize> {
     let mut units = Vec::new();
-    let mut id = 1;
+    let mut id = 0;
     while let Some(load) = loads.get(id) {
         let members = &loads[id..load.last.max(id + 1)];
         let text: usize = members.iter().filter_map(|member| Some(lengths.get(member.path.as_str())?.0)).sum();
         let is_common_js = lengths.get(load.path.as_str()).is_some_and(|(_, format)| *format == Format::CommonJs);
-        let is_unit = load.ok && load.is_closed && is_common_js && text >= LEAST_TEXT;
+        let is_unit = load.path != entry && load.ok && load.is_closed && is_common_js && text >= LEAST_TEXT;
         if is_unit && !refused.contains_key(load.path.as_str()) {
             units.push(id);
             id = load.last;
@@ -226,6 +267,9 @@ impl fmt::Display for Evaluation {
         }
         for (path, why) in &self.deferred {
             writeln!(f, "deferred   {path}: {why}")?;
+        }
+        if let Some(ended) = &self.ended {
+            writeln!(f, "what comes after this is not known: {ended}")?;
         }
         if let Some(failure) = &self.failure {
             writeln!(f, "nothing is evaluated: {failure}")?;

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use kiln_payload::{ImageWriter, SectionId};
+use kiln_payload::{Codes, ImageWriter, SectionId};
 
 use crate::bundle::Bundle;
 use crate::diagnostic::{Diagnostic, reason};
@@ -23,22 +23,42 @@ pub struct BuildImage(Scratch);
 impl BuildImage {
     /// Composes it in memory.
     pub fn new(stub: &[u8], bundle: &Bundle) -> Result<Self, Diagnostic> {
+        Self::compose(stub, bundle, None)
+    }
+
+    fn compose(stub: &[u8], bundle: &Bundle, blob: Option<&[u8]>) -> Result<Self, Diagnostic> {
         let mut image = Scratch::new(c"kiln-image").map_err(failed)?;
-        write_image(stub, bundle, &mut image.file)?;
+        write_image(stub, bundle, blob, &mut image.file)?;
         Ok(BuildImage(image))
     }
 
-    /// Runs it to take the snapshot, with `units` evaluated. Returns V8's blob.
-    pub fn snapshot(&self, units: &[Unit]) -> Result<Vec<u8>, Diagnostic> {
+    /// Runs it to take the snapshot, with `units` evaluated, after a rehearsal or none. Returns V8's blob.
+    pub fn snapshot(&self, units: &[Unit], rehearsal: &[u8]) -> Result<Vec<u8>, Diagnostic> {
         // A program that is evaluated may never end, which is no reason for its build not to.
-        self.run("--kiln-snapshot", units, (!units.is_empty()).then_some(LIMIT))
+        self.run("--kiln-snapshot", units, rehearsal, (!units.is_empty()).then_some(LIMIT))
     }
 
-    /// Runs it for what `order` says, with `units`, and no longer than `limit`. Returns what it writes.
-    pub fn run(&self, order: &str, units: &[Unit], limit: Option<Duration>) -> Result<Vec<u8>, Diagnostic> {
-        let mut result = Scratch::new(c"kiln-snapshot").map_err(failed)?;
-        let mut plan = Scratch::new(c"kiln-units").map_err(failed)?;
-        serde_json::to_writer(&mut plan.file, units).map_err(|error| failed(error.into()))?;
+    /// Runs it for what `order` says, with `units` and a rehearsal or none, and no longer than `limit`. Returns what it
+    /// writes.
+    pub fn run(
+        &self,
+        order: &str,
+        units: &[Unit],
+        rehearsal: &[u8],
+        limit: Option<Duration>,
+    ) -> Result<Vec<u8>, Diagnostic> {
+        let units = serde_json::to_vec(units).map_err(|error| failed(error.into()))?;
+        self.execute(Some(order), &[&units, rehearsal], limit)
+    }
+
+    fn execute(&self, order: Option<&str>, inputs: &[&[u8]], limit: Option<Duration>) -> Result<Vec<u8>, Diagnostic> {
+        let mut result = Scratch::new(c"kiln-result").map_err(failed)?;
+        let mut files = Vec::new();
+        for input in inputs {
+            let mut file = Scratch::new(c"kiln-input").map_err(failed)?;
+            file.file.write_all(input).map_err(failed)?;
+            files.push(file);
+        }
         let mut command = Command::new(self.0.path());
         let seconds = limit.map_or(0, |limit| limit.as_secs() as libc::c_uint);
         // SAFETY: between fork and exec, system calls are all that happens.
@@ -50,9 +70,9 @@ impl BuildImage {
             })
         };
         let output = command
-            .arg(order)
+            .args(order)
             .arg(result.path())
-            .arg(plan.path())
+            .args(files.iter().map(Scratch::path))
             // Nothing of this machine may find its way into the snapshot.
             .env_clear()
             .current_dir("/")
@@ -64,6 +84,14 @@ impl BuildImage {
         }
         result.read().map_err(failed)
     }
+}
+
+/// The code caches of `modules`, given by their numbers, as the executable takes them that has the snapshot `blob`.
+pub fn codes(stub: &[u8], bundle: &Bundle, blob: &[u8], modules: &[u32]) -> Result<Codes, Diagnostic> {
+    let image = BuildImage::compose(stub, bundle, Some(blob))?;
+    let modules = serde_json::to_vec(modules).map_err(|error| failed(error.into()))?;
+    let codes = image.execute(None, &[&modules], None)?;
+    Codes::from_bytes(&codes).ok_or_else(|| Diagnostic::error("the code of modules can't be read"))
 }
 
 fn failed(error: io::Error) -> Diagnostic {
@@ -99,11 +127,15 @@ fn use_fixed_addresses() {
     unsafe { libc::personality(libc::ADDR_NO_RANDOMIZE as libc::c_ulong) };
 }
 
-/// Writes the build image: an executable that is whole but for the snapshot, which tells it to take one.
-fn write_image(stub: &[u8], bundle: &Bundle, out: &mut File) -> Result<(), Diagnostic> {
+/// Writes the build image: an executable that is whole but for the snapshot, which tells it to take one; or with that, but
+/// for the code of modules, which tells it to make it.
+fn write_image(stub: &[u8], bundle: &Bundle, blob: Option<&[u8]>, out: &mut File) -> Result<(), Diagnostic> {
     let index = bundle.index.to_bytes();
     let mut image = writer(stub)?;
     image.plain(SectionId::Index, &index).plain(SectionId::Text, &bundle.text).plain(SectionId::Files, &bundle.files);
+    if let Some(blob) = blob {
+        image.plain(SectionId::Snapshot, blob).plain(SectionId::Code, &[]);
+    }
     let mut buffered = io::BufWriter::with_capacity(1 << 20, out);
     image
         .write(&mut buffered)

@@ -7,7 +7,7 @@ use std::hash::Hasher;
 use twox_hash::XxHash3_64;
 
 use crate::index::{ArchivedEncoding, ArchivedFile, ArchivedIndex, ArchivedText};
-use crate::{Encoding, FORMAT_VERSION, Seal, SectionId};
+use crate::{Encoding, FORMAT_VERSION, Seal, SectionId, codes};
 
 const MAGIC: [u8; 8] = *b"\x7fKILN\r\n\x1a";
 pub(crate) const TRAILER_LEN: usize = 32;
@@ -174,6 +174,11 @@ impl Image {
             hash.write(self.section(id).map_or(&[], |section| section.bytes));
         }
         hash.finish()
+    }
+
+    /// The code cache of a module, if it has one.
+    pub fn code(&self, module: u32) -> Result<Option<Vec<u8>>, Damage> {
+        self.section(SectionId::Code).map_or(Ok(None), |section| codes::find(&section, module))
     }
 
     /// A section, if the image has it.

@@ -8,6 +8,7 @@
 //! file that was cut short, even within the stub. The stub's own [`Seal`] says where the payload lies, and the
 //! trailer's checksum finds any byte of it that was changed.
 
+mod codes;
 mod front;
 mod image;
 mod index;
@@ -16,6 +17,7 @@ mod path;
 mod seal;
 mod write;
 
+pub use codes::{Code, Codes, Rehearsal};
 pub use image::{Damage, Image, Section, Source};
 pub use index::{
     ArchivedDirEntry, ArchivedEncoding, ArchivedEntryKind, ArchivedFile, ArchivedFormat, ArchivedIndex, ArchivedModule,
@@ -45,11 +47,13 @@ pub enum SectionId {
     Files = 2,
     /// V8's start-up snapshot. A build image, from which the snapshot is yet to be taken, has none.
     Snapshot = 3,
+    /// Code caches of modules that a start does not load, see [`Codes`].
+    Code = 4,
 }
 
 impl SectionId {
     /// All sections, in the order in which they stand in a file.
-    pub const ALL: [SectionId; 4] = [Self::Index, Self::Text, Self::Files, Self::Snapshot];
+    pub const ALL: [SectionId; 5] = [Self::Index, Self::Text, Self::Files, Self::Snapshot, Self::Code];
 
     /// The name by which `kiln inspect` lists the section.
     pub fn name(self) -> &'static str {
@@ -58,6 +62,7 @@ impl SectionId {
             Self::Text => "text",
             Self::Files => "files",
             Self::Snapshot => "snapshot",
+            Self::Code => "code",
         }
     }
 

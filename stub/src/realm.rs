@@ -7,6 +7,7 @@
 use std::any::{Any, TypeId};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::OnceLock;
 
 use kiln_payload::Image;
 use rustc_hash::FxHashMap;
@@ -43,6 +44,8 @@ pub struct Program {
     pub sources: Vec<Source>,
     /// Node's library.
     pub library: Library,
+    /// While a snapshot is taken after a rehearsal: code caches of the modules that a start loads, by module.
+    pub codes: OnceLock<FxHashMap<u32, Vec<u8>>>,
 }
 
 thread_local! {

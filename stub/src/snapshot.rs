@@ -138,8 +138,10 @@ fn fill(scope: &mut PinScope, program: &'static Program, units: &[preeval::Unit]
     v8::tc_scope!(let caught, scope);
     let index = program.image.index().map_err(|damage| damage.to_string())?;
     let evaluated = preeval::evaluate(caught, program, units)?;
-    for (module, source) in index.modules.iter().zip(&program.sources) {
-        if evaluated.contains(module.path.as_str()) {
+    for (id, (module, source)) in (0..).zip(index.modules.iter().zip(&program.sources)) {
+        // What a start does not load waits in the executable.
+        let waits = program.codes.get().is_some_and(|codes| !codes.contains_key(&id));
+        if waits || evaluated.contains(module.path.as_str()) {
             continue;
         }
         match module.format {

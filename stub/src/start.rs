@@ -3,8 +3,9 @@
 use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::path::Path;
+use std::sync::OnceLock;
 
-use kiln_payload::{Damage, Image, Seal, SectionId};
+use kiln_payload::{Damage, Image, Rehearsal, Seal, SectionId};
 
 use crate::command_line::{self, Task};
 use crate::library::Library;
@@ -44,6 +45,9 @@ pub fn main() -> ! {
     let code = match image.section(SectionId::Snapshot) {
         None => build(image),
         // V8 reads the blob right there, now and for each context that is made later.
+        Some(section) if image.section(SectionId::Code).is_some_and(|code| code.bytes.is_empty()) => {
+            make_code(image, section.bytes)
+        }
         Some(section) => {
             pages::expect_snapshot(section.bytes.len());
             run(image, section.bytes)
@@ -83,17 +87,17 @@ fn program(image: Image) -> Result<&'static Program, String> {
         })
         .collect();
     let sources = sources.map_err(|damage: kiln_payload::Damage| damage.to_string())?;
-    Ok(Box::leak(Box::new(Program { image, sources, library: Library::new() })))
+    Ok(Box::leak(Box::new(Program { image, sources, library: Library::new(), codes: OnceLock::new() })))
 }
 
-/// What a build image can be asked for, with a file for the result and one that holds paths of modules:
+/// What a build image can be asked for, with files for the result, with units, and of the rehearsal, or an empty one:
 ///
-/// - `--kiln-rehearse RESULT UNITS`: which modules the program loads, and what they touch;
-/// - `--kiln-check RESULT UNITS`: whether these units can be evaluated at build time;
-/// - `--kiln-snapshot RESULT UNITS`: the snapshot, with these units evaluated.
+/// - `--kiln-rehearse RESULT UNITS REHEARSAL`: which modules the program loads, what they touch, and their code;
+/// - `--kiln-check RESULT UNITS REHEARSAL`: whether these units can be evaluated at build time;
+/// - `--kiln-snapshot RESULT UNITS REHEARSAL`: the snapshot, with these units evaluated, and the code of what is loaded.
 fn build(image: Image) -> i32 {
     let arguments: Vec<_> = std::env::args_os().collect();
-    let [_, order, result, units] = &arguments[..] else {
+    let [_, order, result, units, rehearsal] = &arguments[..] else {
         eprintln!("this is an unfinished executable: build it again");
         return DAMAGED;
     };
@@ -102,9 +106,17 @@ fn build(image: Image) -> i32 {
         let units = std::fs::read_to_string(units).map_err(|error| error.to_string())?;
         let units: Vec<preeval::Unit> = serde_json::from_str(&units).map_err(|error| error.to_string())?;
         match order.to_str() {
-            Some("--kiln-rehearse") => Ok(preeval::rehearse(program).to_string().into_bytes()),
+            Some("--kiln-rehearse") => Ok(preeval::rehearse(program).to_bytes()),
             Some("--kiln-check") => Ok(preeval::check(program, &units).to_string().into_bytes()),
-            _ => snapshot::take(program, &units),
+            _ => {
+                let rehearsal = std::fs::read(rehearsal).map_err(|error| error.to_string())?;
+                if let Some(rehearsal) = Rehearsal::from_bytes(&rehearsal) {
+                    let codes = rehearsal.codes.modules.into_iter();
+                    // It is only set here.
+                    let _ = program.codes.set(codes.map(|code| (code.module, code.bytes)).collect());
+                }
+                snapshot::take(program, &units)
+            }
         }
     });
     let written = done.and_then(|bytes| {
@@ -112,6 +124,31 @@ fn build(image: Image) -> i32 {
         std::fs::write(path, bytes).map_err(|error| format!("cannot write {}: {error}", path.display()))
     });
     match written {
+        Ok(()) => 0,
+        Err(message) => {
+            eprintln!("{message}");
+            1
+        }
+    }
+}
+
+/// `IMAGE RESULT MODULES`: code caches of modules, given by their numbers, as this executable takes them when it runs.
+fn make_code(image: Image, blob: &'static [u8]) -> i32 {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let [_, result, modules] = &arguments[..] else {
+        eprintln!("this is an unfinished executable: build it again");
+        return DAMAGED;
+    };
+    snapshot::initialize_v8(None);
+    let made = program(image).and_then(|program| {
+        let modules = std::fs::read_to_string(modules).map_err(|error| error.to_string())?;
+        let modules: Vec<u32> = serde_json::from_str(&modules).map_err(|error| error.to_string())?;
+        let (isolate, _realm) = snapshot::restore(program, blob, Thread::main());
+        let codes = realm::enter(|scope| preeval::code::waiting(scope, program, &modules));
+        std::mem::forget(isolate);
+        std::fs::write(result, codes.to_bytes()).map_err(|error| error.to_string())
+    });
+    match made {
         Ok(()) => 0,
         Err(message) => {
             eprintln!("{message}");

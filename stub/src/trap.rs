@@ -40,6 +40,10 @@ pub enum Guard {
     NoTerminal(i32),
     /// No environment variable has a name that matches, given as `flags/source`.
     NoName(String),
+    /// Something of Node's library, given as `module/name` or `process/name`, is still Node's.
+    SameMember(String),
+    /// There is no such global; `@@` stands before the names of registered symbols.
+    NoGlobal(String),
     /// Nobody has changed how the stacks of errors are told.
     UsualStacks,
     /// A global of Node's library, which is loaded when it is first looked at, is still Node's.
@@ -75,6 +79,11 @@ pub fn end_at_first() {
     MODE.set(Mode::Ends);
 }
 
+/// Whether this is a rehearsal.
+pub fn is_noting() -> bool {
+    MODE.get() == Mode::Notes
+}
+
 /// The traps that were touched since this was asked before, and are more than a built-in module's own.
 pub fn touched() -> Vec<Touch> {
     TOUCHED.take()
@@ -107,17 +116,74 @@ pub fn assume(guard: Guard) -> bool {
 /// Returns true when traps are armed and `function` must not run: with an exception pending, or with the execution
 /// about to end.
 pub fn spring(scope: &mut v8::PinScope, function: &str) -> bool {
-    let mode = MODE.get();
-    match mode {
+    match MODE.get() {
         Mode::Disarmed => return false,
-        Mode::Throws => {}
-        Mode::Notes | Mode::Ends => touch(scope, function),
-    }
-    match mode {
-        Mode::Ends => end(scope),
-        _ => crate::errors::throw_error(scope, &format!("{function} can't run at build time")),
+        Mode::Throws => crate::errors::throw_error(scope, &format!("{function} can't run at build time")),
+        Mode::Notes => {
+            touch(scope, function);
+            if TELLERS.contains(&function) {
+                return false;
+            }
+            if !SETTERS.contains(&function) {
+                throw_absence(scope, function);
+            }
+        }
+        Mode::Ends => {
+            touch(scope, function);
+            end(scope);
+        }
     }
     true
+}
+
+/// Functions that tell something and change nothing, so that a rehearsal may call them.
+const TELLERS: &[&str] = &[
+    "cpuUsage",
+    "cwd",
+    "getCPUs",
+    "getFreeMem",
+    "getHomeDirectory",
+    "getHostname",
+    "getLibuvNow",
+    "getLoadAvg",
+    "getOSInformation",
+    "getTotalMem",
+    "getUptime",
+    "getUserInfo",
+    "getegid",
+    "geteuid",
+    "getgid",
+    "getuid",
+    "hrtime",
+    "hrtimeBigInt",
+    "memoryUsage",
+    "now",
+    "resourceUsage",
+    "rss",
+    "uptime",
+];
+
+/// Functions of which nobody expects a result, so that a rehearsal may go on without.
+const SETTERS: &[&str] = &["scheduleTimer", "toggleImmediateRef", "toggleTimerRef"];
+
+/// Throws what most programs are ready for.
+fn throw_absence(scope: &mut v8::PinScope, function: &str) {
+    let message = crate::js::string(scope, &format!("ENOENT: no such file or directory, {function}"));
+    let error = v8::Exception::error(scope, message);
+    if let Ok(object) = Local::<v8::Object>::try_from(error) {
+        let code = crate::js::string(scope, "ENOENT");
+        crate::js::set(scope, object, "code", code);
+    }
+    scope.throw_exception(error);
+}
+
+/// Whether the program is the innermost caller that is a file: neither Node's library nor the scripts that set traps.
+pub fn is_called_by_program(scope: &mut v8::PinScope) -> bool {
+    let Some(trace) = v8::StackTrace::current_stack_trace(scope, FRAMES) else { return false };
+    let mut scripts =
+        (0..trace.get_frame_count()).filter_map(|index| trace.get_frame(scope, index)?.get_script_name(scope));
+    let script = scripts.next().map(|name| name.to_rust_string_lossy(scope));
+    script.is_some_and(|script| script.contains(kiln_payload::VIRTUAL_ROOT))
 }
 
 /// A stack, which is being told, has the build on it.

@@ -11,18 +11,20 @@
 //! of traps, which end them. The third does the same in the isolate that becomes the snapshot, and meets no trap.
 
 mod adopt;
+pub mod code;
 
 use std::collections::BTreeSet;
 
+use kiln_payload::{Codes, Rehearsal};
 use serde_json::{Value as Json, json};
 use v8::script_compiler::{self, CompileOptions, NoCacheReason};
 use v8::{FunctionCallbackArguments, Local, MapFnTo as _, Object, PinScope, ReturnValue, Value};
 
-use crate::bindings::{builtins, mksnapshot, task_queue, util};
+use crate::bindings::{builtins, contextify, mksnapshot, task_queue, util};
 use crate::realm::{Program, Realm};
 use crate::thread::Thread;
 use crate::trap::{self, Guard};
-use crate::{bootstrap, js, snapshot, trace, uv};
+use crate::{bootstrap, callback, js, snapshot, trace, uv};
 
 pub use adopt::{begin, take};
 
@@ -37,6 +39,9 @@ pub struct Unit {
     /// What has been found to be taken for granted.
     pub guards: Vec<String>,
 }
+
+/// For how many requests a rehearsal waits: files are loaded by them.
+const TURNS: usize = 2000;
 
 /// The slot of the functions of run.js.
 const FUNCTIONS: &str = "preeval.functions";
@@ -53,20 +58,34 @@ const MISSING: &[&str] = &[
 ];
 
 /// Loads the program, in an isolate of its own. Returns which modules it loads, and which traps they touch.
-pub fn rehearse(program: &'static Program) -> Json {
-    apart(program, |scope, entry| {
+pub fn rehearse(program: &'static Program) -> Rehearsal {
+    let mut codes = Codes::default();
+    let report = apart(program, |scope, entry| {
         let runner = Runner::new(scope)?;
         runner.prepare(scope, entry, true)?;
+        let url = js::string(scope, &contextify::file_url(entry));
         let entry = js::string(scope, entry);
         trap::note();
-        let report = runner.call(scope, "rehearse", &[entry.into()]);
+        let report = runner.call(scope, "rehearse", &[entry.into(), url.into()])?;
+        for _ in 0..TURNS {
+            callback::run_ticks(scope);
+            if !uv::event_loop::finish_request() {
+                break;
+            }
+        }
+        codes = code::rehearsed(scope);
         trap::arm(false);
+        let report = catching(scope, |scope| {
+            let undefined = js::undefined(scope);
+            Local::<v8::Function>::try_from(report).ok()?.call(scope, undefined, &[])
+        });
         let report: Json =
             serde_json::from_str(&report?.to_rust_string_lossy(scope)).map_err(|error| error.to_string())?;
         let touch = |touch: trap::Touch| json!({ "name": touch.name, "place": touch.place });
         let traps: Vec<_> = trap::touched().into_iter().map(touch).collect();
         Ok(json!({ "rehearsal": report, "traps": traps }))
-    })
+    });
+    Rehearsal { report: report.to_string(), codes }
 }
 
 /// Evaluates units, given by their paths, in an isolate of their own. Returns what became of each.
@@ -160,17 +179,9 @@ impl<'s> Runner<'s> {
             ("holds", v8::Function::new(scope, holds).ok_or("no function")?.into()),
             ("trace", v8::Function::new(scope, print_trace).ok_or("no function")?.into()),
         ];
-        let index = Realm::current().program.image.index().map_err(|damage| damage.to_string())?;
-        let reached: BTreeSet<&str> = index
-            .modules
-            .iter()
-            .flat_map(|module| module.requires.values().chain(module.imports.values()))
-            .filter_map(|target| target.as_str().strip_prefix("node:"))
-            .collect();
-        let reached = js::strings(scope, &reached.into_iter().collect::<Vec<_>>());
+        let reached = reached(scope)?;
         let lazy = Realm::current().map(scope, util::LAZY);
-        let more =
-            [("missing", missing.into()), ("root", root.into()), ("reached", reached.into()), ("lazy", lazy.into())];
+        let more = [("missing", missing.into()), ("root", root.into()), ("reached", reached), ("lazy", lazy.into())];
         let functions = call(scope, RUN, &[&natives[..], &more[..]].concat())?;
         let functions = Local::<Object>::try_from(functions).map_err(|error| error.to_string())?;
         Ok(Runner(functions))
@@ -193,8 +204,16 @@ impl<'s> Runner<'s> {
             let trap = v8::Function::new(scope, spring).ok_or("no function")?;
             let assume = v8::Function::new(scope, assume).ok_or("no function")?;
             let lazy = Realm::current().map(scope, util::LAZY);
-            let more =
-                [("trap", trap.into()), ("assume", assume.into()), ("missing", missing.into()), ("lazy", lazy.into())];
+            let is_program = v8::Function::new(scope, is_program).ok_or("no function")?;
+            let reached = reached(scope)?;
+            let more = [
+                ("trap", trap.into()),
+                ("assume", assume.into()),
+                ("isProgram", is_program.into()),
+                ("missing", missing.into()),
+                ("lazy", lazy.into()),
+                ("reached", reached),
+            ];
             call(scope, TRAPS, &more)?;
         }
         self.call(scope, "watch", &[])?;
@@ -241,6 +260,18 @@ impl<'s> Runner<'s> {
         });
         result.map_err(|message| format!("{name}: {message}"))
     }
+}
+
+/// The modules of Node's library that the program asks for.
+fn reached<'s>(scope: &mut PinScope<'s, '_>) -> Result<Local<'s, Value>, String> {
+    let index = Realm::current().program.image.index().map_err(|damage| damage.to_string())?;
+    let reached: BTreeSet<&str> = index
+        .modules
+        .iter()
+        .flat_map(|module| module.requires.values().chain(module.imports.values()))
+        .filter_map(|target| target.as_str().strip_prefix("node:"))
+        .collect();
+    Ok(js::strings(scope, reached).into())
 }
 
 /// Whether nothing holds the objects of an array but the array.
@@ -324,6 +355,8 @@ fn assume<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) 
     let guard = match args.get(0).to_rust_string_lossy(scope).as_str() {
         "global" => Guard::SameGlobal(what),
         "stacks" => Guard::UsualStacks,
+        "member" => Guard::SameMember(what),
+        "absent" => Guard::NoGlobal(what),
         "name" => Guard::NoName(what),
         "terminal" => Guard::NoTerminal(what.parse().unwrap_or(-1)),
         _ => Guard::NoArgument(what),
@@ -334,6 +367,11 @@ fn assume<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) 
 /// `count()` of run.js.
 fn count<'s>(_: &mut PinScope<'s, '_>, _: Args<'s>, mut rv: Return<'s>) {
     rv.set_double(trap::count() as f64);
+}
+
+/// `isProgram()` of traps.js.
+fn is_program<'s>(scope: &mut PinScope<'s, '_>, _: Args<'s>, mut rv: Return<'s>) {
+    rv.set_bool(trap::is_called_by_program(scope));
 }
 
 /// `trace(text)` of run.js.
@@ -351,6 +389,8 @@ fn text_of(guard: &Guard) -> String {
         Guard::SameGlobal(name) => format!("g{name}"),
         Guard::NoName(pattern) => format!("n{pattern}"),
         Guard::UsualStacks => "s".into(),
+        Guard::SameMember(member) => format!("m{member}"),
+        Guard::NoGlobal(name) => format!("b{name}"),
     }
 }
 

@@ -1,14 +1,17 @@
 // Evaluates the program's CommonJS modules at build time, and hands them to the program at run time.
 //
-// Called with `process`, `require` of Node's library, `root`, the path below which embedded files are, the names `missing`
-// of globals that V8 installs only where a snapshot was restored, a map of `lazy` properties, `reached`, the library's modules that the program asks
-// for, and natives: `count()` of the traps touched so far, `holds(guards)`, `trace(text)`.
+// Called with `process`, `require` of Node's library, `root`, the path below which embedded files are, the names
+// `missing` of globals that V8 installs only where a snapshot was restored, a map of `lazy` properties, `reached`, the
+// library's modules that the program asks for, and natives: `count()` of the traps touched so far, `holds(guards)`,
+// `trace(text)`.
 
 const loader = require('internal/modules/cjs/loader');
 const { BuiltinModule } = require('internal/bootstrap/realm');
 const { Module } = loader;
 const { _load: plainLoad } = Module;
 const { ownKeys, getOwnPropertyDescriptor } = Reflect;
+const on = process.on.bind(process);
+const setUncaughtExceptionCaptureCallback = process.setUncaughtExceptionCaptureCallback.bind(process);
 const { defineProperty, keys: keysOf, hasOwn, getPrototypeOf, groupBy } = Object;
 
 const cache = Module._cache;
@@ -25,11 +28,22 @@ const streamKeys = ['stdin', 'stdout', 'stderr'];
 const standard = [];
 const standIns = [];
 
+// While a program is rehearsed, it may write.
+let isRehearsal = false;
+
+function standIn(fd) {
+  if (!isRehearsal) return { fd };
+  const { Duplex } = require('stream');
+  return Object.assign(new Duplex({ write(data, encoding, done) { done(); }, read() { this.push(null); } }), { fd });
+}
+
 // By the path of its first module, what was evaluated for it.
 const units = new Map();
 
 // Builtins and what a program can reach of Node's library, each with the values of its properties.
-function watch() {
+//
+// While modules are evaluated, also what others only notice when they read it.
+function watch(isEvaluating) {
   const holders = new Map();
   const add = (object, leaveOut) => {
     if ((typeof object !== 'object' && typeof object !== 'function') || object === null || holders.has(object)) return;
@@ -65,15 +79,17 @@ function watch() {
       if (typeof each.prototype === 'object') add(each.prototype);
     }
   }
-  add(process, new Set(known));
-  add(getPrototypeOf(process));
+  if (isEvaluating) {
+    add(process, new Set(known));
+    add(getPrototypeOf(process));
+  }
   add(Module, new Set(['_cache', '_pathCache', 'globalPaths', '_preloadModules', 'builtinModules']));
   add(Module.prototype);
   add(Module._extensions);
   for (const id of reached) {
     const { loaded, exports: it } = BuiltinModule.map.get(id) ?? {};
     if (!loaded || id === 'process' || id === 'module') continue;
-    add(it);
+    if (isEvaluating || typeof it !== 'object') add(it);
     for (const key of ownKeys(it)) {
       // To ask each function for its prototype would make one for most of them.
       if (typeof key === 'string' && /^[A-Z]/.test(key)) addWithPrototypes(getOwnPropertyDescriptor(it, key)?.value);
@@ -101,7 +117,7 @@ const intrinsics = [
 ];
 
 // Whether nobody has changed what is watched.
-function isUntouched(late) {
+function isUntouched() {
   for (let i = 0; i < watched.length; i++) {
     const { object, keys, values, isOpen, count } = watched[i];
     if (!isOpen && ownKeys(object).length !== count) return changed(object);
@@ -110,11 +126,13 @@ function isUntouched(late) {
       if (value !== values[k] && (value === value || values[k] === values[k])) return changed(object, keys[k]);
     }
   }
-  // V8 adds globals when it restores a context.
-  for (const key of ownKeys(globalThis)) {
-    if (!globals.has(key) && !late.has(key)) return changed(globalThis, key);
-  }
   return true;
+}
+
+// Globals that were not there.
+function newGlobals(late) {
+  // V8 adds some when it restores a context.
+  return ownKeys(globalThis).filter((key) => !globals.has(key) && !late.has(key));
 }
 
 function changed(object, key) {
@@ -125,6 +143,16 @@ function changed(object, key) {
 
 const stackKeys = ['prepareStackTrace', 'stackTraceLimit'];
 let stackValues;
+
+// What a rehearsal has found.
+function report(loads, uses, failure) {
+  for (const it of loads) {
+    it.last ??= loads.length;
+    it.isClean = it.lastTrap === it.traps;
+    it.isClosed = it.isClean && uses.slice(it.uses, it.lastUse).every((used) => used >= it.id && used < it.last);
+  }
+  return JSON.stringify({ failure: failure && String(failure.stack ?? failure), loads });
+}
 
 let globals;
 // Lazy ones that units have looked at.
@@ -144,7 +172,7 @@ return {
     for (const [fd, key] of streamKeys.entries()) {
       standard.push(getOwnPropertyDescriptor(process, key));
       defineProperty(process, key, { configurable: true, enumerable: true, get() {
-        return standIns[fd] ??= { fd };
+        return standIns[fd] ??= standIn(fd);
       } });
     }
     if (entry !== undefined) {
@@ -163,7 +191,7 @@ return {
   // From now on it is seen what is changed.
   watch() {
     stackValues = Object.fromEntries(stackKeys.map((key) => [key, Error[key]]));
-    watched = watch();
+    watched = watch(true);
     // A start listens too, so the program can't be held to this.
     const listeners = process._events;
     watched.push({
@@ -174,7 +202,12 @@ return {
   },
 
   // Loads the program as a start would, and notes for each module which ones it loads and whether a trap is touched.
-  rehearse(entry) {
+  rehearse(entry, url) {
+    isRehearsal = true;
+    standIns.length = 0;
+    // Nothing that it does ends it.
+    setUncaughtExceptionCaptureCallback(() => {});
+    on('unhandledRejection', () => {});
     const loads = [];
     const byPath = new Map();
     const uses = [];
@@ -215,16 +248,16 @@ return {
     try {
       Module._load(entry, undefined, false);
     } catch (error) {
-      failure = String(error?.stack ?? error);
+      failure = error;
     }
-    for (const it of loads) {
-      it.last ??= loads.length;
-      it.isClean = it.lastTrap === it.traps;
-      it.isClosed = it.isClean &&
-        uses.slice(it.uses, it.lastUse).every((used) => used >= it.id && used < it.last);
+    if (failure?.code === 'ERR_REQUIRE_ASYNC_MODULE') {
+      failure = undefined;
+      const { getOrInitializeCascadedLoader } = require('internal/modules/esm/loader');
+      getOrInitializeCascadedLoader().import(url, undefined, { __proto__: null }).catch((error) => { failure = error; });
     }
-    return JSON.stringify({ failure, loads });
+    return () => report(loads, uses, failure);
   },
+
 
   // Evaluates what `path` loads, and takes it out of the program's sight. Returns the modules' paths.
   evaluate(path) {
@@ -233,15 +266,26 @@ return {
     this.clear();
     if (members.length === 0 || members.some((member) => !member.loaded)) throw new Error('a module is not loaded');
     if (process.exitCode !== undefined) throw new Error('process.exitCode is set');
-    if (!isUntouched(noGlobals)) throw new Error('it changes what others can see');
-    units.set(path, { members, guards: undefined });
+    if (!isUntouched() || newGlobals(noGlobals).length > 0) throw new Error('it changes what others can see');
+    units.set(path, { members, guards: [], reads: [] });
     return members.map((member) => member.filename);
   },
 
   // What has to hold for the unit at `path`.
   guard(path, guards) {
+    const unit = units.get(path);
     for (const guard of guards) if (guard.startsWith('g')) seen.add(guard.slice(1));
-    units.get(path).guards = guards.filter((guard) => !guard.startsWith('g'));
+    unit.guards = guards.filter((guard) => !'gm'.includes(guard[0]));
+    for (const guard of guards) {
+      if (!guard.startsWith('m')) continue;
+      const at = guard.lastIndexOf('/');
+      const [id, key] = [guard.slice(1, at), guard.slice(at + 1)];
+      const object = id === 'process' ? process : BuiltinModule.map.get(id).exports;
+      // What is only made when it is first read is compared by nobody.
+      const property = getOwnPropertyDescriptor(object, key) ?? getOwnPropertyDescriptor(getPrototypeOf(object) ?? {}, key);
+      if (hasOwn(lazy.get(object) ?? {}, key) || property && !hasOwn(property, 'value')) continue;
+      unit.reads.push(object, key, property?.value);
+    }
   },
 
   // Takes modules out of the loader's caches.
@@ -259,7 +303,7 @@ return {
     for (const [fd, key] of streamKeys.entries()) defineProperty(process, key, standard[fd]);
     standIns.length = 0;
     // The program can reach more of the library by now.
-    watched = watch();
+    watched = watch(false);
     // At run time, the loader wants to be the first to run a module.
     const helpers = require('internal/modules/helpers');
     helpers.hasStartedUserCJSExecution = () => false;
@@ -285,15 +329,23 @@ return {
     const unit = units.get(path);
     units.delete(path);
     if (unit === undefined || module.filename !== path || cache[path] !== module) return false;
-    const { members, guards } = unit;
+    const { members, guards, reads } = unit;
     for (let i = 1; i < members.length; i++) {
       if (cache[members[i].filename] !== undefined) {
         trace(`${members[i].filename} is loaded already`);
         return false;
       }
     }
-    const { native = [], n: patterns = [], s: stacks = [] } = groupBy(guards, (it) => 'ns'.includes(it[0]) ? it[0] : 'native');
-    if (!holds(native) || !isUntouched(lateGlobals)) return false;
+    const kind = (guard) => 'bns'.includes(guard[0]) ? guard[0] : 'native';
+    const { native = [], n: patterns = [], s: stacks = [], b: absent = [] } = groupBy(guards, kind);
+    if (!holds(native) || !isUntouched()) return false;
+    for (const key of newGlobals(lateGlobals)) {
+      const name = typeof key === 'string' ? key : `@@${Symbol.keyFor(key)}`;
+      if (absent.includes(`b${name}`)) return changed(globalThis, key);
+    }
+    for (let i = 0; i < reads.length; i += 3) {
+      if (reads[i][reads[i + 1]] !== reads[i + 2]) return changed(reads[i], reads[i + 1]);
+    }
     if (stacks.length > 0) {
       for (const key of stackKeys) if (Error[key] !== stackValues[key]) return changed(Error, key);
     }

@@ -2,7 +2,10 @@
 // trap. Nothing of them goes into a snapshot, so it does not matter that the traps can be told from the real thing.
 //
 // Called with `process`, `require`, `missing`, and the natives `trap(name[, key])`, which says whether to go on, and
-// `assume(kind, what)`; `lazy` is a map of properties.
+// `assume(kind, what)`, `isProgram()`, whether the program itself is asking; `lazy` is a map of properties, `reached` has
+// the names of modules of the library.
+
+const { BuiltinModule } = require('internal/bootstrap/realm');
 
 const define = (object, key, descriptor) =>
   Object.defineProperty(object, key, { configurable: true, ...descriptor });
@@ -80,7 +83,8 @@ for (const [fd, key] of ['stdin', 'stdout', 'stderr'].entries()) {
           name, (target, property, ...rest) => {
             if (name !== 'get' || !['fd', 'isTTY', 'columns', 'rows', 'getColorDepth', 'hasColors'].includes(property) ||
                 property !== 'fd' && !assume('terminal', fd)) trap(`process.${key}.${String(property)}`);
-            return Reflect[name](target, property, ...rest);
+            const value = Reflect[name](target, property, ...rest);
+            return typeof value === 'function' ? value.bind(target) : value;
           },
         ])));
     },
@@ -106,18 +110,19 @@ for (const [object, key] of [
 
 // Whose names match nothing is as good as an empty environment.
 const { keys } = Object;
-const filter = /^(?:\(?([\w$]+)\)?\s*=>\s*(?:\{\s*return\s+)?|function\s*\(([\w$]+)\)\s*\{\s*return\s+)(\/(?:[^\/\\[\n]|\\.|\[(?:[^\]\\\n]|\\.)*\])+\/[a-z]*)\.test\(([\w$]+)\)\s*;?\s*\}?$/;
+const opening = /^(?:\(?([\w$]+)\)?\s*=>\s*(?:\{\s*return\s+)?|function\s*\(([\w$]+)\)\s*\{\s*return\s+)/;
+const test = /(\/(?:[^\/\\[\n]|\\.|\[(?:[^\]\\\n]|\\.)*\])+\/[a-z]*)\.test\(([\w$]+)\)\s*;?\s*\}?$/;
+const filter = new RegExp(opening.source + test.source);
 define(Object, 'keys', {
   writable: true,
   value: { keys(object) {
     if (object !== process.env) return keys(object);
     const names = [];
-    define(names, 'filter', { value(test, ...rest) {
-      const [, first, second, pattern, tested] = filter.exec(Function.prototype.toString.call(test)) ?? [];
+    define(names, 'filter', { value(callback, ...rest) {
+      const [, first, second, pattern, tested] = filter.exec(Function.prototype.toString.call(callback)) ?? [];
       const [, source, flags] = /^\/(.*)\/(\w*)$/.exec(pattern ?? '') ?? [];
-      if (rest.length > 0 || source === undefined || tested !== (first ?? second) || /[gy]/.test(flags) || !assume('name', `${flags}/${source}`)) {
-        trap('process.env');
-      }
+      const isTest = rest.length === 0 && source !== undefined && tested === (first ?? second) && !/[gy]/.test(flags);
+      if (!isTest || !assume('name', `${flags}/${source}`)) trap('process.env');
       return [];
     } });
     return new Proxy(names, {
@@ -125,7 +130,9 @@ define(Object, 'keys', {
         if (property !== 'filter') trap('process.env');
         return Reflect.get(target, property);
       },
-      has() { trap('process.env'); }, ownKeys() { trap('process.env'); }, getOwnPropertyDescriptor() { trap('process.env'); },
+      has() { trap('process.env'); },
+      ownKeys() { trap('process.env'); },
+      getOwnPropertyDescriptor() { trap('process.env'); },
     });
   } }.keys,
 });
@@ -179,6 +186,39 @@ for (const key of ['WeakRef', 'FinalizationRegistry', 'BroadcastChannel', 'Messa
 
 // Globals that V8 installs only where a snapshot was restored.
 for (const key of missing) property(globalThis, key, key, false);
+
+// What the program reads of Node's library, where others may put something else.
+for (const id of reached) {
+  const module = BuiltinModule.map.get(id);
+  if (id === 'process' || id === 'module' || !module?.loaded || typeof module.exports !== 'object') continue;
+  const read = (key) => {
+    if (isProgram() && (typeof key !== 'string' || !assume('member', `${id}/${key}`))) trap(`${id}[${String(key)}]`);
+  };
+  module.exports = new Proxy(module.exports, {
+    get(target, key) { read(key); return Reflect.get(target, key); },
+    has(target, key) { read(key); return Reflect.has(target, key); },
+    getOwnPropertyDescriptor(target, key) { read(key); return Reflect.getOwnPropertyDescriptor(target, key); },
+    ownKeys(target) {
+      if (isProgram()) for (const key of Reflect.ownKeys(target)) read(key);
+      return Reflect.ownKeys(target);
+    },
+  });
+}
+for (let object = process; object !== Object.prototype; object = Object.getPrototypeOf(object)) {
+  for (const key of Reflect.ownKeys(object)) {
+    const { value, configurable } = Object.getOwnPropertyDescriptor(object, key);
+    if (typeof value !== 'function' || typeof key !== 'string' || !configurable || key === 'constructor') continue;
+    let current = value;
+    define(object, key, {
+      enumerable: true,
+      get() {
+        if (isProgram() && !assume('member', `process/${key}`)) trap(`process.${key}`);
+        return current;
+      },
+      set(value) { trap(`process.${key}`); current = value; },
+    });
+  }
+}
 
 // Node's library loads them when they are first looked at.
 for (const [key, id] of Object.entries(lazy.get(globalThis) ?? {})) {
@@ -244,4 +284,18 @@ for (const key of ['prepareStackTrace', 'stackTraceLimit']) {
     get() { return assume('stacks', '') ? value : trap(`Error.${key}`); },
     set(next) { assume('stacks', ''); value = next; },
   });
+}
+
+// Which globals are looked for that are not there.
+{
+  const own = Object.getPrototypeOf(globalThis);
+  const miss = (key) => {
+    if (Reflect.has(own, key) || !isProgram()) return;
+    const name = typeof key === 'string' ? key : Symbol.keyFor(key) && `@@${Symbol.keyFor(key)}`;
+    if (!name || !assume('absent', name)) trap(`the global ${String(key)}`);
+  };
+  Object.setPrototypeOf(globalThis, new Proxy(own, {
+    get(target, key, receiver) { miss(key); return Reflect.get(target, key, receiver); },
+    has(target, key) { miss(key); return Reflect.has(target, key); },
+  }));
 }

@@ -38,6 +38,19 @@ pub fn run() -> bool {
     }
 }
 
+/// Waits until a request to the pool of threads is done, and what else can be done meanwhile. Returns false if there is
+/// none.
+pub fn finish_request() -> bool {
+    // SAFETY: the loop is this thread's, nothing on the stack runs it, and the count is what this member of the union is.
+    unsafe {
+        let waits = (*raw()).active_reqs.count > 0;
+        if waits {
+            sys::uv_run(raw(), sys::uv_run_mode_UV_RUN_ONCE);
+        }
+        waits
+    }
+}
+
 /// The loop's idea of now, in milliseconds from an arbitrary start.
 pub fn now() -> u64 {
     // SAFETY: as in `run`.

@@ -218,6 +218,14 @@ pub fn module_text<'s>(scope: &v8::PinScope<'s, '_>, file: &'static ArchivedFile
     Some(source.string(scope))
 }
 
+/// The id of the module at `path`, which is normalized and without links.
+pub fn module(path: &str) -> Option<u32> {
+    match index()?.nodes.get(path)? {
+        ArchivedNode::File(file) => Some(file.module.as_ref()?.to_native()),
+        _ => None,
+    }
+}
+
 /// Whether any module was generated.
 pub fn has_origins() -> bool {
     static HAS: OnceLock<bool> = OnceLock::new();

@@ -13,16 +13,20 @@ const PRECOMPILED: &str = "contextify.precompiled";
 /// Compiles the module `path` for [`take`]. One with a syntax error is left out: it throws when the program
 /// loads it.
 pub fn precompile<'s>(scope: &mut PinScope<'s, '_>, path: &str, source: &'static Source) {
+    let Some(function) = compile(scope, path, source) else { return };
     let code = source.string(scope);
     let filename = js::string(scope, path);
-    let function = {
-        v8::tc_scope!(let scope, scope);
-        syntax::compile_cjs(scope, code, filename, true)
-    };
-    let Some(function) = function else { return };
     let entry = Array::new_with_elements(scope, &[code.into(), function.into()]);
     let map = Realm::current().map(scope, PRECOMPILED);
     map.set(scope, filename.into(), entry.into());
+}
+
+/// Compiles the module `path`, unless it has a syntax error.
+pub fn compile<'s>(scope: &mut PinScope<'s, '_>, path: &str, source: &'static Source) -> Option<Local<'s, Function>> {
+    let code = source.string(scope);
+    let filename = js::string(scope, path);
+    v8::tc_scope!(let scope, scope);
+    syntax::compile_cjs(scope, code, filename, true)
 }
 
 /// The function of the module `filename` if `code` is its embedded source. Each is there once: a module that is

@@ -38,10 +38,17 @@ pub fn compile_cjs<'s>(
     let id = symbols::symbol(scope, "vm_dynamic_import_default_internal");
     let options = compile::host_defined_options(scope, id);
     let origin = compile::origin(scope, Place { name: filename, line: 0, column: 0 }, false, Some(options));
-    let (mut source, compile_options) = compile::source(code, &origin, None);
+    let path = filename.to_rust_string_lossy(scope);
+    let module = if cjs_scope { preeval::code::embedded(scope, &path, code) } else { None };
+    let cache = module.and_then(preeval::code::cache);
+    let (mut source, compile_options) = compile::source(code, &origin, cache.as_deref());
     let parameters = compile::cjs_parameters(scope);
     let parameters = if cjs_scope { &parameters[..] } else { &[] };
-    compile::function(scope, &mut source, parameters, &[], compile_options)
+    let function = compile::function(scope, &mut source, parameters, &[], compile_options)?;
+    if let Some(module) = module {
+        preeval::code::note_function(scope, module, function);
+    }
+    Some(function)
 }
 
 /// Whether code that failed to compile as CommonJS with `message` is an ES module.

@@ -96,8 +96,8 @@ crate::room! {
             trap new => file_handle::new_close_request,
         },
         "ReadFileJob" extends "AsyncWrap" {
-            trap new => jobs::new_read,
-            trap "run" => jobs::run_read,
+            pure new => jobs::new_read,
+            pure "run" => jobs::run_read,
         },
         "WriteFileJob" extends "AsyncWrap" {
             trap new => jobs::new_write,

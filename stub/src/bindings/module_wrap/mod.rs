@@ -21,7 +21,7 @@ use crate::errors::{Kind, throw_code};
 use crate::{facts, js};
 
 pub use host::install;
-pub use precompiled::precompile;
+pub use precompiled::{compile_embedded, precompile};
 pub use unsettled::{has_unsettled_entry, report_unsettled_entry};
 
 crate::room! {

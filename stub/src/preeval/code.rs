@@ -1,0 +1,90 @@
+//! The code that V8 compiles for the program's modules: what a rehearsed start compiles is in the snapshot, and that of
+//! the other modules waits in the executable until they are loaded.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+
+use kiln_payload::{ArchivedFormat, Code, Codes};
+use v8::{Function, Global, Local, Module, PinScope, UnboundModuleScript};
+
+use crate::bindings::{contextify, module_wrap};
+use crate::realm::{Program, Realm};
+use crate::{trap, vfs};
+
+/// What was compiled while the program was rehearsed.
+#[derive(Default)]
+struct Compiled(RefCell<Vec<(u32, Script)>>);
+
+enum Script {
+    Function(Global<Function>),
+    Module(Global<UnboundModuleScript>),
+}
+
+/// Notes the function of a CommonJS module, during a rehearsal.
+pub fn note_function(scope: &PinScope, module: u32, function: Local<Function>) {
+    note(module, || Script::Function(Global::new(scope, function)));
+}
+
+/// Notes an ES module, during a rehearsal.
+pub fn note_module(scope: &PinScope, module: u32, compiled: Local<Module>) {
+    note(module, || Script::Module(Global::new(scope, compiled.get_unbound_module_script(scope))));
+}
+
+fn note(module: u32, script: impl FnOnce() -> Script) {
+    if trap::is_noting() {
+        Realm::current().room::<Compiled>().0.borrow_mut().push((module, script()));
+    }
+}
+
+/// Code caches of the modules that were compiled during the rehearsal, with the functions in them that ran.
+pub fn rehearsed(scope: &mut PinScope) -> Codes {
+    let compiled = Realm::current().room::<Compiled>();
+    let mut compiled = compiled.0.take();
+    // Those that were compiled first are those that the program has.
+    compiled.sort_by_key(|(module, _)| *module);
+    compiled.dedup_by_key(|(module, _)| *module);
+    let cache = |(module, script): &(u32, Script)| {
+        let bytes = match script {
+            Script::Function(function) => Local::new(scope, function).create_code_cache(),
+            Script::Module(script) => Local::new(scope, script).create_code_cache(),
+        };
+        Some(Code { module: *module, plain_len: 0, bytes: bytes?.to_vec() })
+    };
+    Codes { modules: compiled.iter().filter_map(cache).collect() }
+}
+
+/// Code caches of `modules` for the isolate that it runs in, which is one of a start: V8 takes them in no other.
+pub fn waiting(scope: &mut PinScope, program: &'static Program, modules: &[u32]) -> Codes {
+    let Ok(index) = program.image.index() else { return Codes::default() };
+    let cache = |id: &u32| {
+        let (module, source) = (index.modules.get(*id as usize)?, program.sources.get(*id as usize)?);
+        let bytes = match module.format {
+            ArchivedFormat::CommonJs => {
+                contextify::compile_embedded(scope, &module.path, source)?.create_code_cache()?
+            }
+            ArchivedFormat::Module => {
+                let module = module_wrap::compile_embedded(scope, &module.path, source)?;
+                module.get_unbound_module_script(scope).create_code_cache()?
+            }
+            ArchivedFormat::Json => return None,
+        };
+        Some(Code { module: *id, plain_len: 0, bytes: bytes.to_vec() })
+    };
+    Codes { modules: modules.iter().filter_map(cache).collect() }
+}
+
+/// The id of the embedded module at `path`, if its text is `code`.
+pub fn embedded<'s>(scope: &mut PinScope<'s, '_>, path: &str, code: Local<'s, v8::String>) -> Option<u32> {
+    let module = vfs::module(path)?;
+    let source = Realm::current().program.sources.get(module as usize)?.string(scope);
+    contextify::same_text(source, code).then_some(module)
+}
+
+/// The code cache of a module: while the snapshot is taken what the rehearsal has made, then what waits in the executable.
+pub fn cache(module: u32) -> Option<Cow<'static, [u8]>> {
+    let program = Realm::current().program;
+    match program.codes.get() {
+        Some(codes) => Some(Cow::Borrowed(codes.get(&module)?.as_slice())),
+        None => program.image.code(module).ok()?.map(Cow::Owned),
+    }
+}
