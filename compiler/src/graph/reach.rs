@@ -283,8 +283,10 @@ impl Walker<'_> {
         let all = folders.len();
         let is_unreached = |folder: &PathBuf| folder.canonicalize().is_ok_and(|folder| !is_known(&folder));
         let unreached: Vec<_> = folders.into_iter().filter(is_unreached).collect();
-        // Where this program reaches the lesser part of what is said, it is said for other programs too.
-        if unreached.len() * 2 > all { Vec::new() } else { unreached }
+        // What an installed package says is said for this program. A project may have many: where this one reaches the
+        // lesser part of what is said, it is said for the others too.
+        let is_installed = owner.directory.components().any(|part| part.as_os_str() == "node_modules");
+        if is_installed || unreached.len() * 2 <= all { unreached } else { Vec::new() }
     }
 
     /// Embeds all of the package in `directory`. Whether that is news.

@@ -135,6 +135,12 @@ pub fn evaluate(scope: &mut PinScope, program: &'static Program, units: &[Unit])
     }
     runner.call(scope, "finish", &[])?;
     mksnapshot::set_building(scope, true);
+    // What the library has begun, such as listening for warnings, a start begins again.
+    if let Some(serialize) = Realm::current().function(scope, mksnapshot::SERIALIZE) {
+        let undefined = js::undefined(scope);
+        catching(scope, |scope| serialize.call(scope, undefined, &[]))
+            .map_err(|message| format!("serialize: {message}"))?;
+    }
     if task_queue::has_tick_scheduled(scope) {
         return Err("a callback of process.nextTick is waiting".into());
     }
