@@ -51,7 +51,11 @@ fn main() {
     fs::write(folder.join("input.yml"), "name: kiln\nlist: [1, two, { three: 3 }]\n").unwrap();
 
     println!("{runs} interleaved runs each; memory is the largest resident set; ratios are Kiln's");
-    for program in programs().iter().filter(|program| wanted.is_empty() || wanted.iter().any(|w| w == program.name)) {
+    for program in programs()
+        .iter()
+        .chain(&large())
+        .filter(|program| wanted.is_empty() || wanted.iter().any(|w| w == program.name))
+    {
         let mut contenders = tools.contenders(program, &folder);
         for round in 0..WARM_UP + runs {
             for contender in &mut contenders {
@@ -94,6 +98,21 @@ fn programs() -> Vec<Program> {
     ]
 }
 
+/// Large programs, which do little more than load.
+fn large() -> Vec<Program> {
+    let large = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/startup/large");
+    let packages = node::install(&large, "large").join("node_modules");
+    let program = |name, path: &str| Program { name, entry: packages.join(path), arguments: &["--version"] };
+    vec![
+        program("tsc", "typescript/bin/tsc"),
+        program("eslint", "eslint/bin/eslint.js"),
+        program("prettier", "prettier/bin/prettier.cjs"),
+        program("mocha", "mocha/bin/mocha.js"),
+        program("npm", "npm/bin/npm-cli.js"),
+        program("terser", "terser/bin/terser"),
+    ]
+}
+
 /// The programs that Kiln is measured against.
 struct Tools {
     node: PathBuf,
@@ -117,6 +136,9 @@ impl Tools {
         let (by_kiln, by_bun) = (folder.join(format!("{name}-kiln")), folder.join(format!("{name}-bun")));
         quietly(Command::new(env!("CARGO_BIN_EXE_kiln")).arg("build").arg(entry).arg("-o").arg(&by_kiln));
         quietly(Command::new(&self.bun).args(["build", "--compile"]).arg(entry).arg("--outfile").arg(&by_bun));
+        let by_bytecode = folder.join(format!("{name}-bytecode"));
+        let mut bytecode = Command::new(&self.bun);
+        quietly(bytecode.args(["build", "--compile", "--bytecode"]).arg(entry).arg("--outfile").arg(&by_bytecode));
         let command = |parts: &[&Path]| -> Vec<String> {
             let parts = parts.iter().map(|part| part.to_str().unwrap());
             parts.chain(arguments.iter().copied()).map(str::to_owned).collect()
@@ -124,6 +146,7 @@ impl Tools {
         let ways = [
             ("kiln", command(&[&by_kiln]), Some(&by_kiln)),
             ("bun build --compile", command(&[&by_bun]), Some(&by_bun)),
+            ("bun --bytecode", command(&[&by_bytecode]), Some(&by_bytecode)),
             ("node 26", command(&[&self.node, entry]), None),
             ("deno run", command(&[&self.deno, Path::new("run"), Path::new("-A"), entry]), None),
         ];

@@ -11,7 +11,7 @@ use crate::{Encoding, FORMAT_VERSION, Seal, SectionId, codes};
 
 const MAGIC: [u8; 8] = *b"\x7fKILN\r\n\x1a";
 pub(crate) const TRAILER_LEN: usize = 32;
-pub(crate) const ENTRY_LEN: usize = 32;
+pub(crate) const ENTRY_LEN: usize = 40;
 
 /// The last bytes of a sealed file.
 pub(crate) struct Trailer {
@@ -40,14 +40,32 @@ impl Trailer {
 }
 
 /// One entry of the table of sections.
-pub(crate) fn table_entry(id: SectionId, encoding: Encoding, offset: u64, stored: u64, plain: u64) -> [u8; ENTRY_LEN] {
-    let mut entry = [0; ENTRY_LEN];
-    entry[..4].copy_from_slice(&(id as u32).to_le_bytes());
-    entry[4..8].copy_from_slice(&u32::from(encoding == Encoding::Zstd).to_le_bytes());
-    entry[8..16].copy_from_slice(&offset.to_le_bytes());
-    entry[16..24].copy_from_slice(&stored.to_le_bytes());
-    entry[24..].copy_from_slice(&plain.to_le_bytes());
-    entry
+pub(crate) struct Entry {
+    pub id: SectionId,
+    pub encoding: Encoding,
+    pub offset: u64,
+    pub stored: u64,
+    pub plain: u64,
+    /// Of the section and what pads the file before it.
+    pub checksum: u64,
+}
+
+impl Entry {
+    pub fn to_bytes(&self) -> [u8; ENTRY_LEN] {
+        let mut entry = [0; ENTRY_LEN];
+        entry[..4].copy_from_slice(&(self.id as u32).to_le_bytes());
+        entry[4..8].copy_from_slice(&u32::from(self.encoding == Encoding::Zstd).to_le_bytes());
+        let numbers = [self.offset, self.stored, self.plain, self.checksum];
+        for (place, number) in entry[8..].chunks_exact_mut(8).zip(numbers) {
+            place.copy_from_slice(&number.to_le_bytes());
+        }
+        entry
+    }
+}
+
+/// The checksum of `bytes`.
+pub(crate) fn checksum(bytes: &[u8]) -> u64 {
+    XxHash3_64::oneshot(bytes)
 }
 
 /// What is wrong with an executable. Each is one line for its user.
@@ -120,15 +138,41 @@ pub enum Source {
     Wide(&'static [u16]),
 }
 
+/// Parts of an executable whose checksums are still to be compared.
+#[derive(Debug, Clone)]
+pub struct Unverified(Vec<(&'static [u8], u64)>);
+
+impl Unverified {
+    /// How many bytes they are.
+    pub fn length(&self) -> usize {
+        self.0.iter().map(|(bytes, _)| bytes.len()).sum()
+    }
+
+    /// Compares the checksums.
+    pub fn verify(self) -> Result<(), Damage> {
+        let is_whole = self.0.iter().all(|(bytes, expected)| checksum(bytes) == *expected);
+        if is_whole { Ok(()) } else { Err(Damage::Checksum) }
+    }
+}
+
 /// A verified executable.
 #[derive(Debug, Clone, Copy)]
 pub struct Image {
     sections: [Option<Section>; SectionId::ALL.len()],
 }
 
+/// A section, with what pads the file before it, and the checksum of both.
+type Range = (SectionId, &'static [u8], u64);
+
 impl Image {
     /// Verifies the whole payload of `file`, whose stub holds `seal`.
     pub fn open(file: &'static [u8], seal: &Seal) -> Result<Image, Damage> {
+        let (image, rest) = Self::begin(file, seal)?;
+        rest.verify().map(|()| image)
+    }
+
+    /// Verifies what a start reads first of the payload of `file`: all but the sources, the files and the code.
+    pub fn begin(file: &'static [u8], seal: &Seal) -> Result<(Image, Unverified), Damage> {
         let (expected, payload_offset) = seal.read().ok_or(Damage::Bare)?;
         let found = file.len() as u64;
         if found != expected {
@@ -142,29 +186,46 @@ impl Image {
         if version != FORMAT_VERSION {
             return Err(Damage::Version(version));
         }
-        let payload = usize::try_from(payload_offset).ok().and_then(|at| body.get(at..)).ok_or(Damage::Checksum)?;
+        // The table, and what pads the file before it.
+        let sections = u32_at(trailer, 12) as usize;
+        let table = body.len().checked_sub(sections.saturating_mul(ENTRY_LEN)).and_then(|at| body.get(at..));
+        let table = table.ok_or(Damage::Checksum)?;
+        let mut end = payload_offset;
+        for entry in table.chunks_exact(ENTRY_LEN) {
+            end = u64_at(entry, 8).saturating_add(u64_at(entry, 16));
+        }
+        let last = usize::try_from(end).ok().and_then(|at| body.get(at..)).ok_or(Damage::Checksum)?;
         let mut hash = XxHash3_64::with_seed(0);
-        hash.write(payload);
+        hash.write(last);
         hash.write(&trailer[..TRAILER_LEN - 8]);
         if hash.finish() != u64_at(trailer, 24) {
             return Err(Damage::Checksum);
         }
-        Self::sections(body, u32_at(trailer, 12), u64_at(trailer, 16)).ok_or(Damage::Contents)
+        let (image, ranges) = Self::sections(body, table, payload_offset).ok_or(Damage::Contents)?;
+        let is_first = |id: SectionId| matches!(id, SectionId::Index | SectionId::Snapshot);
+        let (first, rest): (Vec<_>, Vec<_>) = ranges.into_iter().partition(|(id, ..)| is_first(*id));
+        let unverified = |ranges: Vec<(_, _, _)>| {
+            Unverified(ranges.into_iter().map(|(_, bytes, checksum)| (bytes, checksum)).collect())
+        };
+        unverified(first).verify()?;
+        Ok((image, unverified(rest)))
     }
 
-    fn sections(body: &'static [u8], count: u32, table_offset: u64) -> Option<Image> {
-        let table = body.get(usize::try_from(table_offset).ok()?..)?;
-        if table.len() != count as usize * ENTRY_LEN {
-            return None;
-        }
+    fn sections(body: &'static [u8], table: &[u8], payload_offset: u64) -> Option<(Image, Vec<Range>)> {
         let mut sections = [None; SectionId::ALL.len()];
+        let mut ranges = Vec::new();
+        let mut end = payload_offset;
         for entry in table.chunks_exact(ENTRY_LEN) {
             let id = SectionId::from_u32(u32_at(entry, 0))?;
-            let bytes = slice(body, u64_at(entry, 8), u64_at(entry, 16))?;
+            let (offset, stored) = (u64_at(entry, 8), u64_at(entry, 16));
+            let bytes = slice(body, offset, stored)?;
             let encoding = if u32_at(entry, 4) == 1 { Encoding::Zstd } else { Encoding::Plain };
             sections[id as usize] = Some(Section { bytes, encoding, plain_len: u64_at(entry, 24) });
+            let next = offset.checked_add(stored)?;
+            ranges.push((id, slice(body, end, next.checked_sub(end)?)?, u64_at(entry, 32)));
+            end = next;
         }
-        Some(Image { sections })
+        Some((Image { sections }, ranges))
     }
 
     /// A number that depends on the program: on its index and its sources.

@@ -18,7 +18,7 @@ mod seal;
 mod write;
 
 pub use codes::{Code, Codes, Rehearsal};
-pub use image::{Damage, Image, Section, Source};
+pub use image::{Damage, Image, Section, Source, Unverified};
 pub use index::{
     ArchivedDirEntry, ArchivedEncoding, ArchivedEntryKind, ArchivedFile, ArchivedFormat, ArchivedIndex, ArchivedModule,
     ArchivedNode, ArchivedText, DirEntry, Encoding, EntryKind, File, Format, Index, Map, Module, Node, SHARED, SPAWNED,
@@ -33,7 +33,7 @@ pub use write::ImageWriter;
 pub const PAGE: u64 = 4096;
 
 /// Counts up whenever the layout or the index changes its meaning.
-pub const FORMAT_VERSION: u32 = 3;
+pub const FORMAT_VERSION: u32 = 4;
 
 /// The parts of a payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

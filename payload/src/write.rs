@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use twox_hash::XxHash3_64;
 
 use crate::front::Front;
-use crate::image::{ENTRY_LEN, TRAILER_LEN, Trailer, table_entry};
+use crate::image::{ENTRY_LEN, Entry, TRAILER_LEN, Trailer};
 use crate::{Encoding, PAGE, Seal, SealError, SectionId};
 
 /// Puts sections behind a stub.
@@ -41,15 +41,12 @@ impl<'a> ImageWriter<'a> {
     pub fn write(&self, out: &mut impl Write) -> io::Result<u64> {
         let front_len = if self.front.is_some() { PAGE } else { 0 };
         let payload_offset = front_len + self.stub.len() as u64;
-        let mut table = Vec::with_capacity(self.sections.len() * ENTRY_LEN);
         let mut end = payload_offset;
-        for (id, encoding, plain_len, stored) in &self.sections {
-            let offset = end.next_multiple_of(PAGE);
-            table.extend(table_entry(*id, *encoding, offset, stored.len() as u64, *plain_len));
-            end = offset + stored.len() as u64;
+        for (.., stored) in &self.sections {
+            end = end.next_multiple_of(PAGE) + stored.len() as u64;
         }
         let table_offset = end.next_multiple_of(8);
-        let file_len = table_offset + (table.len() + TRAILER_LEN) as u64;
+        let file_len = table_offset + (self.sections.len() * ENTRY_LEN + TRAILER_LEN) as u64;
 
         let file_address = self.front.as_ref().map_or(0, |front| front.file_address);
         let fields = Seal::fields(file_len, payload_offset, file_address);
@@ -62,10 +59,23 @@ impl<'a> ImageWriter<'a> {
         out.write_all(&self.stub[at + fields.len()..])?;
 
         let mut payload = Hashing { out, hash: XxHash3_64::with_seed(0), at: payload_offset };
-        for (.., stored) in &self.sections {
+        let mut table = Vec::with_capacity(self.sections.len() * ENTRY_LEN);
+        for (id, encoding, plain_len, stored) in &self.sections {
+            payload.hash = XxHash3_64::with_seed(0);
             payload.pad_to(PAGE)?;
+            let offset = payload.at;
             payload.put(stored)?;
+            let entry = Entry {
+                id: *id,
+                encoding: *encoding,
+                offset,
+                stored: stored.len() as u64,
+                plain: *plain_len,
+                checksum: payload.hash.finish(),
+            };
+            table.extend(entry.to_bytes());
         }
+        payload.hash = XxHash3_64::with_seed(0);
         payload.pad_to(8)?;
         payload.put(&table)?;
         let mut trailer = Trailer { sections: self.sections.len() as u32, table_offset, checksum: 0 };

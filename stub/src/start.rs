@@ -5,7 +5,7 @@ use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use kiln_payload::{Damage, Image, Rehearsal, Seal, SectionId};
+use kiln_payload::{Damage, Image, Rehearsal, Seal, SectionId, Unverified};
 
 use crate::command_line::{self, Task};
 use crate::library::Library;
@@ -29,8 +29,8 @@ static SEAL: Seal = Seal::UNSEALED;
 pub fn main() -> ! {
     trace::begin();
     pages::prepare_allocator();
-    let image = match open() {
-        Ok(image) => image,
+    let (image, rest) = match open() {
+        Ok(opened) => opened,
         // `kiln licenses` asks the bare stub.
         Err(Damage::Bare) if std::env::args_os().nth(1).is_some_and(|argument| argument == "--kiln-licenses") => {
             print!("{}", library::licenses());
@@ -41,7 +41,7 @@ pub fn main() -> ! {
             std::process::exit(DAMAGED);
         }
     };
-    trace::mark("the executable is verified");
+    trace::mark("the executable is verified, but for sources and files");
     let code = match image.section(SectionId::Snapshot) {
         None => build(image),
         // V8 reads the blob right there, now and for each context that is made later.
@@ -50,7 +50,7 @@ pub fn main() -> ! {
         }
         Some(section) => {
             pages::expect_snapshot(section.bytes.len());
-            run(image, section.bytes)
+            run(image, section.bytes, Verification::begin(rest))
         }
     };
     bindings::errors::exit_process(code)
@@ -58,13 +58,43 @@ pub fn main() -> ! {
 
 /// The executable's verified contents: where the front page has had the kernel map them, or mapped here for a stub that
 /// was linked without one, as while developing.
-fn open() -> Result<Image, Damage> {
+fn open() -> Result<(Image, Unverified), Damage> {
     // SAFETY: the seal is this process's own, and an executable that runs can't be written to (ETXTBSY).
     let bytes = match unsafe { SEAL.mapped_file() } {
         Some(bytes) => bytes,
         None => map_self().map_err(|_| Damage::Unreadable)?,
     };
-    Image::open(bytes, &SEAL)
+    Image::begin(bytes, &SEAL)
+}
+
+/// The comparison of the checksums of what nobody reads before the program runs.
+enum Verification {
+    Done(Result<(), Damage>),
+    Running(std::thread::JoinHandle<Result<(), Damage>>),
+}
+
+impl Verification {
+    /// Begins it, on a thread of its own if it takes longer than that.
+    fn begin(rest: Unverified) -> Self {
+        const WORTH_A_THREAD: usize = 1 << 20;
+        if rest.length() < WORTH_A_THREAD {
+            return Verification::Done(rest.verify());
+        }
+        // Should there be no thread, it is done here.
+        let again = rest.clone();
+        match std::thread::Builder::new().stack_size(64 << 10).spawn(|| rest.verify()) {
+            Ok(thread) => Verification::Running(thread),
+            Err(_) => Verification::Done(again.verify()),
+        }
+    }
+
+    /// Waits for its end.
+    fn end(self) -> Result<(), Damage> {
+        match self {
+            Verification::Done(result) => result,
+            Verification::Running(thread) => thread.join().unwrap_or(Err(Damage::Checksum)),
+        }
+    }
 }
 
 fn map_self() -> std::io::Result<&'static [u8]> {
@@ -157,7 +187,7 @@ fn make_code(image: Image, blob: &'static [u8]) -> i32 {
     }
 }
 
-fn run(image: Image, blob: &'static [u8]) -> i32 {
+fn run(image: Image, blob: &'static [u8], verification: Verification) -> i32 {
     let program = match program(image) {
         Ok(program) => program,
         Err(message) => {
@@ -194,6 +224,11 @@ fn run(image: Image, blob: &'static [u8]) -> i32 {
     bindings::timers::start();
     platform::attach();
     trace::mark("the context is restored");
+    if let Err(damage) = verification.end() {
+        eprintln!("{damage}");
+        return DAMAGED;
+    }
+    trace::mark("all of the executable is verified");
     realm::enter(|scope| {
         bindings::options::apply(scope, &line.values);
         if let Task::Module(entry) = &line.task
