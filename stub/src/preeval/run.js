@@ -7,6 +7,7 @@
 
 const loader = require('internal/modules/cjs/loader');
 const { BuiltinModule } = require('internal/bootstrap/realm');
+const { loadHooks, resolveHooks } = require('internal/modules/customization_hooks');
 const { Module } = loader;
 const { _load: plainLoad } = Module;
 const { ownKeys, getOwnPropertyDescriptor } = Reflect;
@@ -329,6 +330,8 @@ return {
     const unit = units.get(path);
     units.delete(path);
     if (unit === undefined || module.filename !== path || cache[path] !== module) return false;
+    // Hooks want to hear of every module.
+    if (loadHooks.length > 0 || resolveHooks.length > 0) return false;
     const { members, guards, reads } = unit;
     for (let i = 1; i < members.length; i++) {
       if (cache[members[i].filename] !== undefined) {
