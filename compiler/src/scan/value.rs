@@ -397,7 +397,7 @@ pub fn builtin(specifier: &Pattern) -> Option<Value> {
     }
     let name = specifier.prefix.strip_prefix("node:").unwrap_or(&specifier.prefix);
     let name = match name {
-        "fs" | "fs/promises" | "fs-extra" | "graceful-fs" => "fs",
+        "fs" | "fs/promises" => "fs",
         "path" | "path/posix" => "path",
         "url" | "module" | "process" => name,
         _ => return None,
