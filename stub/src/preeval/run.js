@@ -259,7 +259,6 @@ return {
     return () => report(loads, uses, failure);
   },
 
-
   // Evaluates what `path` loads, and takes it out of the program's sight. Returns the modules' paths.
   evaluate(path) {
     Module._load(path, undefined, false);
