@@ -27,7 +27,7 @@ projects! {
     crypto decorators dgram embedded_files embedded_folder embedded_programs encoding event_loop event_target events exit fork fs fs_callbacks
     fs_promises hello hot http http_hooks inspect jsx node_children origins os own_place path performance process readline stdin
     storage streams structured_clone timers tsconfig types typescript uncaught url url_pattern util wasm worker workspaces
-    zlib
+    zlib zlib_bytes
 }
 
 const ENTRIES: [&str; 7] = ["main.js", "main.mjs", "main.cjs", "main.ts", "main.mts", "main.cts", "main.tsx"];

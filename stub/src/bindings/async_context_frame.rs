@@ -1,19 +1,21 @@
 //! `internalBinding('async_context_frame')`: what V8 carries along from a promise to its reactions.
 
-use v8::{FunctionCallbackArguments, PinScope, ReturnValue, Value};
+use v8::{Local, Object, PinScope};
+
+use crate::js;
 
 crate::room! {
     name: "async_context_frame",
-    functions: {
-        pure "getContinuationPreservedEmbedderData" => get,
-        pure "setContinuationPreservedEmbedderData" => set,
-    },
+    setup: setup,
 }
 
-fn get<'s>(scope: &mut PinScope<'s, '_>, _: FunctionCallbackArguments<'s>, mut rv: ReturnValue<'s, Value>) {
-    rv.set(scope.get_continuation_preserved_embedder_data());
-}
-
-fn set<'s>(scope: &mut PinScope<'s, '_>, args: FunctionCallbackArguments<'s>, _: ReturnValue<'s, Value>) {
-    scope.set_continuation_preserved_embedder_data(args.get(0));
+/// Both functions are V8's own: optimized code inlines them, and every tick, timer and promise calls them.
+fn setup<'s>(scope: &mut PinScope<'s, '_>, target: Local<'s, Object>) {
+    let context = scope.get_current_context();
+    let extras = context.get_extras_binding_object(scope);
+    for name in ["getContinuationPreservedEmbedderData", "setContinuationPreservedEmbedderData"] {
+        if let Some(function) = js::get(scope, extras, name) {
+            js::set(scope, target, name, function);
+        }
+    }
 }

@@ -205,8 +205,10 @@ pub fn pop_context(scope: &mut PinScope, expected: f64) -> bool {
     ids[id::TRIGGER].set(stack[2 * offset + 1].get());
     fields[field::STACK_LENGTH].set(offset as u32);
     Realm::current().room::<State>().resources.borrow_mut().truncate(offset);
+    // What JavaScript has put there it has taken out again, which leaves a hole where native code's own resource would
+    // be. To leave the hole where it is saves making the array longer again for the next callback.
     if let Some(resources) = js_resources(scope)
-        && resources.length() as usize > offset
+        && resources.length() as usize > offset + 1
     {
         let length = js::integer(scope, offset as i32);
         js::set(scope, resources.into(), "length", length);

@@ -32,10 +32,16 @@ crate::shared!(TIMEOUT_INFO: i32 = "timers.timeoutInfo");
 
 type NativeImmediate = fn(&mut PinScope);
 
-/// The time that timers count from, in the loop's milliseconds, and what native code put off.
+thread_local! {
+    /// The time that timers count from, in the loop's milliseconds.
+    static BASE: Cell<u64> = const { Cell::new(0) };
+    /// Whether native code has put anything off.
+    static HAS_NATIVE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// What native code put off.
 #[derive(Default)]
 struct State {
-    base: Cell<Option<u64>>,
     native: RefCell<Vec<NativeImmediate>>,
 }
 
@@ -50,18 +56,18 @@ fn setup<'s>(scope: &mut PinScope<'s, '_>, target: Local<'s, Object>) {
 /// Makes the loop's timer and check handles. Called once the loop may be used.
 pub fn start() {
     uv_timers::start(on_timer, on_check);
-    Realm::current().room::<State>().base.set(Some(crate::uv::event_loop::now()));
+    BASE.set(crate::uv::event_loop::now());
 }
 
 fn now() -> f64 {
     crate::uv::event_loop::update_time();
-    let base = Realm::current().room::<State>().base.get().unwrap_or_default();
-    (crate::uv::event_loop::now() - base) as f64
+    (crate::uv::event_loop::now() - BASE.get()) as f64
 }
 
 /// Runs `body` in the check phase of the loop, once, without keeping the loop alive for it.
 pub fn set_native_immediate(_: &PinScope, body: NativeImmediate) {
     Realm::current().room::<State>().native.borrow_mut().push(body);
+    HAS_NATIVE.set(true);
 }
 
 /// How many timers and immediates keep the loop alive.
@@ -73,9 +79,11 @@ pub fn pending(scope: &PinScope) -> (usize, usize) {
 
 fn on_check() {
     crate::realm::enter(|scope| {
-        let native = Realm::current().room::<State>().native.take();
-        for body in native {
-            body(scope);
+        if HAS_NATIVE.replace(false) {
+            let native = Realm::current().room::<State>().native.take();
+            for body in native {
+                body(scope);
+            }
         }
         let info = IMMEDIATE_INFO.cells(scope);
         if info[0].get() == 0 {

@@ -4,7 +4,7 @@ use ada_url::{Idna, Url};
 use v8::{FunctionCallbackArguments, Local, Object, PinScope, ReturnValue, Value};
 
 use crate::errors::{Kind, throw_code, with_code};
-use crate::{facts, js};
+use crate::{facts, js, text};
 
 crate::room! {
     name: "url",
@@ -53,7 +53,10 @@ fn give<'s>(scope: &mut PinScope<'s, '_>, url: &Url, rv: &mut Return<'s>) {
     for (cell, value) in COMPONENTS.cells(scope).iter().zip(values) {
         cell.set(value);
     }
-    rv.set(js::string(scope, url.href()).into());
+    // It is all ASCII.
+    if let Some(href) = text::narrow(scope, url.href().as_bytes()) {
+        rv.set(href.into());
+    }
 }
 
 /// Throws `ERR_INVALID_URL`, which names what could not be parsed.
@@ -70,33 +73,37 @@ pub fn throw_invalid<'s>(scope: &mut PinScope<'s, '_>, input: &str, base: Option
     scope.throw_exception(error);
 }
 
-fn text<'s>(scope: &PinScope<'s, '_>, value: Local<'s, Value>) -> String {
+fn to_text<'s>(scope: &PinScope<'s, '_>, value: Local<'s, Value>) -> String {
     value.to_rust_string_lossy(scope)
 }
 
 fn optional<'s>(scope: &PinScope<'s, '_>, value: Local<'s, Value>) -> Option<String> {
-    value.is_string().then(|| text(scope, value))
+    value.is_string().then(|| to_text(scope, value))
 }
 
 /// `parse(input, base, raiseException)`
 fn parse<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
-    let (input, base) = (text(scope, args.get(0)), optional(scope, args.get(1)));
-    match Url::parse(input.as_str(), base.as_deref()) {
-        Ok(url) => give(scope, &url, &mut rv),
-        Err(_) if args.get(2).is_true() => throw_invalid(scope, &input, base.as_deref()),
-        Err(_) => {}
+    let base = optional(scope, args.get(1));
+    let url = text::with_str(scope, args.get(0), |input| Url::parse(input, base.as_deref()).ok());
+    match url {
+        Some(url) => give(scope, &url, &mut rv),
+        None if args.get(2).is_true() => {
+            let input = to_text(scope, args.get(0));
+            throw_invalid(scope, &input, base.as_deref());
+        }
+        None => {}
     }
 }
 
 /// `canParse(input[, base])`
 fn can_parse<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
-    let (input, base) = (text(scope, args.get(0)), optional(scope, args.get(1)));
-    rv.set_bool(Url::can_parse(&input, base.as_deref()));
+    let base = optional(scope, args.get(1));
+    rv.set_bool(text::with_str(scope, args.get(0), |input| Url::can_parse(input, base.as_deref())));
 }
 
 /// `getOrigin(href)`
 fn get_origin<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
-    match Url::parse(text(scope, args.get(0)), None) {
+    match Url::parse(to_text(scope, args.get(0)), None) {
         Ok(url) => rv.set(js::string(scope, &url.origin()).into()),
         Err(_) => throw_code(scope, Kind::TypeError, "ERR_INVALID_URL", "Invalid URL"),
     }
@@ -111,18 +118,18 @@ fn host(domain: &str) -> String {
 }
 
 fn domain_to_ascii<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
-    let host = host(&text(scope, args.get(0)));
+    let host = host(&to_text(scope, args.get(0)));
     rv.set(js::string(scope, &host).into());
 }
 
 fn domain_to_unicode<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
-    let host = Idna::unicode(&host(&text(scope, args.get(0))));
+    let host = Idna::unicode(&host(&to_text(scope, args.get(0))));
     rv.set(js::string(scope, &host).into());
 }
 
 /// `format(href, fragment, unicode, search, auth)`: the URL without the parts that are not wanted.
 fn format<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
-    let href = text(scope, args.get(0));
+    let href = to_text(scope, args.get(0));
     let Ok(mut url) = Url::parse(href.as_str(), None) else { return rv.set(args.get(0)) };
     if !args.get(1).is_true() {
         url.set_hash(None);
@@ -146,7 +153,7 @@ fn format<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) 
 
 /// `pathToFileURL(path, windows[, hostname])`
 fn path_to_file_url<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
-    let (path, windows) = (text(scope, args.get(0)), args.get(1).is_true());
+    let (path, windows) = (to_text(scope, args.get(0)), args.get(1).is_true());
     let hostname = optional(scope, args.get(2));
     let mut href = String::with_capacity(path.len() + 16);
     href.push_str("file://");
@@ -172,7 +179,7 @@ fn path_to_file_url<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Re
 
 /// `update(href, action, value)`: the URL with one part replaced, or `false`.
 fn update<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
-    let (href, value) = (text(scope, args.get(0)), text(scope, args.get(2)));
+    let (href, value) = (to_text(scope, args.get(0)), to_text(scope, args.get(2)));
     let Ok(mut url) = Url::parse(href.as_str(), None) else { return rv.set_bool(false) };
     let value = value.as_str();
     // The numbers are `updateActions` in lib/internal/url.js.

@@ -1,12 +1,12 @@
 //! zlib: deflate, with three kinds of headers.
 //!
-//! zlib-rs decompresses, at several times the speed of zlib itself. But zlib compresses: programs can tell what comes
-//! out, and for plain data that is what Node's zlib, a relative of it, makes of them.
+//! zlib-rs decompresses, at several times the speed of zlib itself. But Chromium's zlib, which is Node's, compresses:
+//! programs can tell what comes out.
 
 use std::ffi::{CStr, c_int};
 
+use kiln_zlib as chromium;
 use libz_rs_sys as sys;
-use libz_sys as classic;
 
 use super::{Engine, Problem, Process, Transfer};
 
@@ -96,7 +96,7 @@ impl Zlib {
                 true => {
                     let ZlibOptions { level, memory_level, strategy, .. } = options;
                     let method = sys::Z_DEFLATED;
-                    classic::deflateInit2_(
+                    chromium::deflate_init(
                         deflating(&mut stream),
                         level,
                         method,
@@ -138,7 +138,7 @@ impl Zlib {
         let result = unsafe {
             match self.mode {
                 Mode::Deflate | Mode::DeflateRaw => {
-                    classic::deflateSetDictionary(deflating(&mut self.stream), pointer, length)
+                    chromium::deflate_set_dictionary(deflating(&mut self.stream), pointer, length)
                 }
                 Mode::InflateRaw => sys::inflateSetDictionary(&mut *self.stream, pointer, length),
                 _ => sys::Z_OK,
@@ -226,7 +226,7 @@ impl Process for Zlib {
         // SAFETY: the stream is initialized, and the caller says that the memory is valid.
         unsafe {
             if self.mode.compresses() {
-                self.error = classic::deflate(deflating(&mut self.stream), flush);
+                self.error = chromium::deflate(deflating(&mut self.stream), flush);
             } else {
                 if self.mode == Mode::Unzip {
                     let first: Vec<u8> = (0..input.min(2)).map(|index| *transfer.input.add(index)).collect();
@@ -261,7 +261,7 @@ impl Engine for Zlib {
         // SAFETY: the stream is initialized.
         self.error = unsafe {
             match self.mode.compresses() {
-                true => classic::deflateReset(deflating(&mut self.stream)),
+                true => chromium::deflate_reset(deflating(&mut self.stream)),
                 false => sys::inflateReset(&mut *self.stream),
             }
         };
@@ -280,7 +280,7 @@ impl Engine for Zlib {
         self.error = unsafe {
             self.stream.avail_in = 0;
             self.stream.avail_out = 0;
-            classic::deflateParams(deflating(&mut self.stream), level, strategy)
+            chromium::deflate_params(deflating(&mut self.stream), level, strategy)
         };
         match self.error {
             sys::Z_OK | sys::Z_BUF_ERROR => None,
@@ -294,7 +294,7 @@ impl Drop for Zlib {
         // SAFETY: the stream is initialized and not used again.
         unsafe {
             match self.mode.compresses() {
-                true => classic::deflateEnd(deflating(&mut self.stream)),
+                true => chromium::deflate_end(deflating(&mut self.stream)),
                 false => sys::inflateEnd(&mut *self.stream),
             }
         };
@@ -321,9 +321,9 @@ fn empty_stream() -> sys::z_stream {
 }
 
 /// The stream as zlib itself sees it.
-fn deflating(stream: &mut sys::z_stream) -> *mut classic::z_stream {
+fn deflating(stream: &mut sys::z_stream) -> *mut chromium::Stream {
     // Both are the structure of `zlib.h`.
-    const { assert!(size_of::<sys::z_stream>() == size_of::<classic::z_stream>()) };
+    const { assert!(size_of::<sys::z_stream>() == size_of::<chromium::Stream>()) };
     std::ptr::from_mut(stream).cast()
 }
 

@@ -4,6 +4,8 @@
 
 mod base64;
 mod hex;
+mod scratch;
+mod wide;
 
 use std::cell::Cell;
 use v8::simdutf;
@@ -48,7 +50,12 @@ impl Encoding {
 
     /// The encoding that a program calls `name`, in any case and with any of its names.
     pub fn from_name(name: &str) -> Option<Encoding> {
-        Some(match name.to_ascii_lowercase().as_str() {
+        // No name is longer.
+        let mut lower = [0; 9];
+        let lower = lower.get_mut(..name.len())?;
+        lower.copy_from_slice(name.as_bytes());
+        lower.make_ascii_lowercase();
+        Some(match std::str::from_utf8(lower).ok()? {
             "utf8" | "utf-8" => Encoding::Utf8,
             "ucs2" | "ucs-2" | "utf16le" | "utf-16le" => Encoding::Ucs2,
             "latin1" | "binary" => Encoding::Latin1,
@@ -64,7 +71,7 @@ impl Encoding {
     /// The encoding that `value` names or numbers; `default` where it does neither. Node's `ParseEncoding`.
     pub fn parse<'s>(scope: &mut PinScope<'s, '_>, value: Local<'s, Value>, default: Encoding) -> Encoding {
         let parsed = match (value.is_string(), value.is_uint32()) {
-            (true, _) => Encoding::from_name(&value.to_rust_string_lossy(scope)),
+            (true, _) => with_str(scope, value, Encoding::from_name),
             (_, true) => Encoding::from_number(value.uint32_value(scope).unwrap_or(u32::MAX)),
             _ => None,
         };
@@ -153,15 +160,43 @@ pub fn units<'s, R>(scope: &mut PinScope<'s, '_>, string: Local<'s, v8::String>,
     }
 }
 
+/// Runs `body` with `value` as a string, which is not copied if it is one and all ASCII. `body` must not call into V8.
+pub fn with_str<R>(scope: &mut PinScope, value: Local<Value>, body: impl FnOnce(&str) -> R) -> R {
+    if let Ok(string) = Local::<v8::String>::try_from(value)
+        && string.is_onebyte()
+    {
+        let view = ValueView::new(scope, string);
+        if let ValueViewData::OneByte(bytes) = view.data()
+            && bytes.is_ascii()
+            && let Ok(text) = std::str::from_utf8(bytes)
+        {
+            return body(text);
+        }
+    }
+    body(&value.to_rust_string_lossy(scope))
+}
+
 /// The most bytes that `string` can have in `encoding`.
 pub fn size<'s>(scope: &mut PinScope<'s, '_>, string: Local<'s, v8::String>, encoding: Encoding) -> usize {
     let length = string.length();
     match encoding {
         Encoding::Ascii | Encoding::Latin1 => length,
-        Encoding::Utf8 | Encoding::Buffer => string.utf8_length(scope),
+        Encoding::Utf8 | Encoding::Buffer => utf8_length(scope, string),
         Encoding::Ucs2 => 2 * length,
         Encoding::Hex => length / 2,
         Encoding::Base64 | Encoding::Base64Url => length.div_ceil(4) * 3,
+    }
+}
+
+/// How many bytes `string` has as UTF-8.
+pub fn utf8_length<'s>(scope: &mut PinScope<'s, '_>, string: Local<'s, v8::String>) -> usize {
+    match string.length() > SMALL {
+        // V8 looks at each code unit twice.
+        true => units(scope, string, |units| match units {
+            Units::Narrow(bytes) => simdutf::utf8_length_from_latin1(bytes),
+            Units::Wide(units) => wide::utf8_length(units),
+        }),
+        false => string.utf8_length(scope),
     }
 }
 
@@ -308,11 +343,18 @@ pub fn utf8<'s>(scope: &PinScope<'s, '_>, bytes: &[u8]) -> Option<Local<'s, v8::
         }
         return v8::String::new_from_utf8(scope, bytes, v8::NewStringType::Normal);
     }
-    if let Some(narrowed) = utf8_to_latin1(bytes) {
-        return narrow(scope, &narrowed);
+    let narrowed = scratch::with(bytes.len(), |out: &mut [u8]| {
+        convert_to_latin1(bytes, out).map(|length| narrow(scope, &out[..length]))
+    });
+    if let Some(string) = narrowed {
+        return string;
     }
-    match utf8_to_utf16(bytes) {
-        Some(units) => v8::String::new_from_two_byte(scope, &units, v8::NewStringType::Normal),
+    let widened = scratch::with(bytes.len(), |out: &mut [u16]| {
+        let length = convert_to_utf16(bytes, out)?;
+        Some(v8::String::new_from_two_byte(scope, &out[..length], v8::NewStringType::Normal))
+    });
+    match widened {
+        Some(string) => string,
         None if bytes.len() > v8::String::MAX_LENGTH => {
             let units: Vec<u16> = String::from_utf8_lossy(bytes).encode_utf16().collect();
             v8::String::new_from_two_byte(scope, &units, v8::NewStringType::Normal)
@@ -355,15 +397,6 @@ fn write_utf8_fast(units: Units, target: &mut [u8]) -> Option<usize> {
         }
         _ => None,
     }
-}
-
-/// `bytes` as Latin-1; `None` when they are not UTF-8 or have other characters.
-pub fn utf8_to_latin1(bytes: &[u8]) -> Option<Vec<u8>> {
-    let mut out = vec![0; bytes.len()];
-    // SAFETY: the output is never longer than the input.
-    let result = unsafe { simdutf::convert_utf8_to_latin1_with_errors(bytes, &mut out) };
-    out.truncate(result.count);
-    result.is_ok().then_some(out)
 }
 
 /// `bytes` as UTF-16; `None` when they are not UTF-8.

@@ -385,6 +385,12 @@ unsafe fn convert(entry: &sys::uv_dirent_t) -> Entry {
     Entry { name, kind: entry.type_ as u8 }
 }
 
+/// Whether there is anything at `path`. On this thread.
+pub fn exists(path: &CStr) -> bool {
+    // SAFETY: the path ends in NUL.
+    unsafe { libc::access(path.as_ptr(), libc::F_OK) == 0 }
+}
+
 /// Whether there is a folder at `path`; an error if there is nothing. On this thread.
 pub fn is_dir(path: &CStr) -> Result<bool, i32> {
     // SAFETY: as in `run`.

@@ -67,9 +67,14 @@ fn suspect(path: &[u8]) -> bool {
     let begins_inside = || !path.starts_with(b"/") && outside::embedded_cwd().is_some();
     path.starts_with(VIRTUAL_ROOT.as_bytes())
         || begins_inside()
-        || memchr::memmem::find(path, name).is_some()
+        || memchr::memchr_iter(name[0], path).any(|start| path[start..].starts_with(name))
         || is_shared(path)
         || is_other_case(path)
+}
+
+/// Whether `path` certainly leads to the disk, and does so as it is.
+pub fn is_outside(path: &[u8]) -> bool {
+    !suspect(path)
 }
 
 /// Whether `path` is that of a package which the disk does not have, and that only modules on the disk look for.

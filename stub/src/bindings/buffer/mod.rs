@@ -18,7 +18,7 @@ crate::room! {
         pure "setBufferPrototype" => set_buffer_prototype,
         pure "atob" => strings::atob,
         pure "btoa" => strings::btoa,
-        pure "byteLengthUtf8" => strings::byte_length_utf8,
+        pure "byteLengthUtf8" => strings::byte_length_utf8 as strings::BYTE_LENGTH_UTF8,
         pure "copy" => memory::copy as memory::COPY,
         pure "compare" => memory::compare as memory::COMPARE,
         pure "compareOffset" => memory::compare_offset,

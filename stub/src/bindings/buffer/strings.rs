@@ -145,8 +145,18 @@ fn write_fast<'s>(
 
 pub fn byte_length_utf8<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
     if let Ok(string) = Local::<v8::String>::try_from(args.get(0)) {
-        rv.set_double(string.utf8_length(scope) as f64);
+        rv.set_double(text::utf8_length(scope, string) as f64);
     }
+}
+
+crate::fast!(pub BYTE_LENGTH_UTF8 = byte_length_utf8_fast as (text) -> u32);
+
+extern "C" fn byte_length_utf8_fast<'s>(
+    _: Local<'s, Value>,
+    text: &'s FastApiOneByteString,
+    _: &FastApiCallbackOptions<'s>,
+) -> u32 {
+    v8::simdutf::utf8_length_from_latin1(text.as_bytes()) as u32
 }
 
 /// -1 stands for an invalid character.

@@ -104,7 +104,7 @@ fn initialize<'s>(
     scope: &mut PinScope<'s, '_>,
     new: Sandboxed<'s>,
     sandbox: Option<Local<'s, Object>>,
-    allowed: &[(&str, Local<'s, Value>)],
+    allowed: &[(&'static str, Local<'s, Value>)],
     id: Local<'s, Symbol>,
 ) -> Option<()> {
     let global = new.context.global(scope);

@@ -145,7 +145,7 @@ pub const MAY_GENERATE_CODE: &str = "context_may_generate_code";
 pub const MAY_GENERATE_WASM: &str = "context_may_generate_wasm";
 
 /// Whether the maker of `context` lets it generate code of that kind.
-fn may_generate<'s>(scope: &mut PinScope<'s, '_>, context: Local<'s, Context>, kind: &str) -> bool {
+fn may_generate<'s>(scope: &mut PinScope<'s, '_>, context: Local<'s, Context>, kind: &'static str) -> bool {
     let key = util::private(scope, kind);
     let may = context.get_extras_binding_object(scope).get_private(scope, key);
     may.is_none_or(|may| !may.is_false())

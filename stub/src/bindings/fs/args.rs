@@ -7,18 +7,24 @@ use v8::{Local, PinScope, Value};
 
 use crate::errors::{Kind, throw_code};
 use crate::js;
+use crate::text;
 use crate::uv::fs::Chunk;
 
 /// The bytes of a string (as UTF-8) or of a `Buffer`.
-pub fn path_bytes(scope: &PinScope, value: Local<Value>) -> Vec<u8> {
+pub fn path_bytes(scope: &mut PinScope, value: Local<Value>) -> Vec<u8> {
     match js::bytes(value) {
         Some(bytes) => bytes.iter().map(|byte| byte.get()).collect(),
-        None => value.to_rust_string_lossy(scope).into_bytes(),
+        // With room for the NUL that a path ends in.
+        None => text::with_str(scope, value, |text| {
+            let mut bytes = Vec::with_capacity(text.len() + 1);
+            bytes.extend_from_slice(text.as_bytes());
+            bytes
+        }),
     }
 }
 
 /// A path as the kernel wants it. Should it contain NUL, which the library rules out, it ends there.
-pub fn path(scope: &PinScope, value: Local<Value>) -> CString {
+pub fn path(scope: &mut PinScope, value: Local<Value>) -> CString {
     c_string(path_bytes(scope, value))
 }
 

@@ -7,7 +7,8 @@ use super::descriptors;
 use super::output::Shape;
 use super::request::{Args, Return, Task, at_once, dispatch};
 use crate::text::Encoding;
-use crate::uv::fs::Call;
+use crate::uv::fs::{self, Call};
+use crate::{trap, vfs};
 
 fn plain<'s>(scope: &mut PinScope<'s, '_>, request: Local<'s, Value>, rv: &mut Return<'s>, call: Call) {
     dispatch(scope, request, rv, Task::Call(call), Shape::Nothing);
@@ -202,7 +203,14 @@ pub fn statfs<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'
 
 /// `existsSync(path)`
 pub fn exists<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
-    let task = Task::Call(Call::Access(path(scope, args.get(0)), libc::F_OK));
+    let path = path(scope, args.get(0));
+    if vfs::is_outside(path.as_bytes()) {
+        if !trap::spring(scope, "access") {
+            rv.set_bool(fs::exists(&path));
+        }
+        return;
+    }
+    let task = Task::Call(Call::Access(path, libc::F_OK));
     match at_once(scope, task, Shape::Nothing) {
         Ok(Some(_)) => rv.set_bool(true),
         // A trap has sprung.

@@ -23,7 +23,7 @@ pub fn is_foreign(scope: &PinScope) -> bool {
 /// What is kept for the scope's context under `name`, made when first asked for.
 fn kept<'s>(
     scope: &mut PinScope<'s, '_>,
-    name: &str,
+    name: &'static str,
     make: impl FnOnce(&mut PinScope<'s, '_>) -> Option<Local<'s, Object>>,
 ) -> Option<Local<'s, Object>> {
     let extras = scope.get_current_context().get_extras_binding_object(scope);

@@ -179,12 +179,16 @@ fn module_of<'s>(scope: &PinScope<'s, '_>, wrap: Local<'s, Object>) -> Option<Lo
     wrap.get_internal_field(scope, 0)?.try_into().ok()
 }
 
-fn get_private<'s>(scope: &PinScope<'s, '_>, object: Local<'s, Object>, name: &str) -> Option<Local<'s, Value>> {
+fn get_private<'s>(
+    scope: &PinScope<'s, '_>,
+    object: Local<'s, Object>,
+    name: &'static str,
+) -> Option<Local<'s, Value>> {
     let key = util::private(scope, name);
     object.get_private(scope, key).filter(|value| !value.is_undefined())
 }
 
-fn set_private<'s>(scope: &PinScope<'s, '_>, object: Local<'s, Object>, name: &str, value: Local<'s, Value>) {
+fn set_private<'s>(scope: &PinScope<'s, '_>, object: Local<'s, Object>, name: &'static str, value: Local<'s, Value>) {
     let key = util::private(scope, name);
     object.set_private(scope, key, value);
 }

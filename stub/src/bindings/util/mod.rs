@@ -4,6 +4,8 @@ pub mod env_file;
 mod lazy;
 mod stack;
 
+use std::cell::RefCell;
+
 use v8::{Array, ArrayBufferView, FunctionCallbackArguments, Local, Object, PinScope, Private, ReturnValue, Value};
 
 use crate::errors::{self, Kind};
@@ -81,7 +83,7 @@ pub fn private_symbols<'s>(scope: &mut PinScope<'s, '_>) -> Local<'s, Object> {
     for index in 0..names.map_or(0, |names| names.length()) {
         let Some(name) = names.and_then(|names| names.get_index(scope, index)) else { continue };
         let name = name.to_rust_string_lossy(scope);
-        let symbol = private(scope, &name);
+        let symbol = make_private(scope, &name);
         template.set(js::name(scope, &name).into(), symbol.into());
     }
     let symbols = template.new_instance(scope).unwrap_or_else(|| Object::new(scope));
@@ -89,8 +91,23 @@ pub fn private_symbols<'s>(scope: &mut PinScope<'s, '_>) -> Local<'s, Object> {
     symbols
 }
 
+/// Private symbols by the addresses of their names: native code asks for one for each object that is cloned.
+#[derive(Default)]
+struct Privates(RefCell<Vec<(&'static str, v8::Global<Private>)>>);
+
 /// The private symbol `name`, such as `host_defined_option_symbol`.
-pub fn private<'s>(scope: &PinScope<'s, '_>, name: &str) -> Local<'s, Private> {
+pub fn private<'s>(scope: &PinScope<'s, '_>, name: &'static str) -> Local<'s, Private> {
+    let privates = Realm::current().room::<Privates>();
+    let mut privates = privates.0.borrow_mut();
+    if let Some((_, symbol)) = privates.iter().find(|(known, _)| std::ptr::eq(*known, name)) {
+        return Local::new(scope, symbol);
+    }
+    let symbol = make_private(scope, name);
+    privates.push((name, v8::Global::new(scope, symbol)));
+    symbol
+}
+
+fn make_private<'s>(scope: &PinScope<'s, '_>, name: &str) -> Local<'s, Private> {
     let name = js::name(scope, &format!("node:{name}"));
     Private::for_api(scope, Some(name))
 }
