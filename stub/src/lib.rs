@@ -34,4 +34,5 @@ pub mod train;
 pub mod trap;
 pub mod uv;
 pub mod vfs;
+mod weak;
 pub mod wrap;

@@ -9,6 +9,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use crate::realm::Realm;
+use crate::weak::{self, Watch, Watcher};
 
 /// Internal fields of a native class's object: the key.
 pub const FIELDS: usize = 1;
@@ -24,6 +25,9 @@ pub struct AsyncIds {
 
 struct Entry {
     serial: u64,
+    /// Where it is in the table, and as which one there.
+    place: usize,
+    used: u32,
     state: Rc<dyn Any>,
     ids: Cell<AsyncIds>,
     provider: Cell<&'static str>,
@@ -32,7 +36,27 @@ struct Entry {
     /// Keeps the object alive while native code needs it.
     strong: RefCell<Option<v8::Global<v8::Object>>>,
     /// Otherwise: takes the entry out once the object is collected.
-    _weak: v8::Weak<v8::Object>,
+    watch: Watch,
+}
+
+impl Watcher for Entry {
+    fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
+    fn collected(&self) {
+        // At the end of the process the realm may be gone before its objects.
+        Realm::with_current(|realm| drop(realm.wraps.release(self.place, self.used)));
+    }
+}
+
+/// An entry in the table.
+struct Held(Rc<Entry>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        weak::forget(&self.0);
+    }
 }
 
 /// The realm's table of native states.
@@ -47,7 +71,7 @@ pub struct Wraps {
 /// A place in the table, for one object after the other.
 #[derive(Default)]
 struct Place {
-    entry: Option<Rc<Entry>>,
+    entry: Option<Held>,
     /// How many objects have had it before.
     used: u32,
 }
@@ -58,26 +82,22 @@ pub fn attach<T: 'static>(scope: &mut v8::PinScope, object: v8::Local<v8::Object
     let (place, used) = realm.wraps.reserve();
     let state = Rc::new(state);
     object.set_internal_field(0, v8::Integer::new(scope, realm.wraps.key(place)).into());
-    let weak = v8::Weak::with_guaranteed_finalizer(
-        scope,
-        object,
-        Box::new(move || {
-            // At the end of the process the realm may be gone before its objects.
-            Realm::with_current(|realm| drop(realm.wraps.release(place, used)));
-        }),
-    );
     let serial = realm.wraps.next.get();
     realm.wraps.next.set(serial + 1);
     let entry = Entry {
         serial,
+        place,
+        used,
         state: state.clone(),
         ids: Cell::default(),
         provider: Cell::new("NONE"),
         frame: RefCell::new(running_frame(scope)),
         strong: RefCell::default(),
-        _weak: weak,
+        watch: Watch::default(),
     };
-    realm.wraps.places.borrow_mut()[place].entry = Some(Rc::new(entry));
+    let entry = Rc::new(entry);
+    weak::watch(scope, object, &entry);
+    realm.wraps.places.borrow_mut()[place].entry = Some(Held(entry));
     state
 }
 
@@ -161,7 +181,7 @@ pub fn alive<'s>(scope: &v8::PinScope<'s, '_>) -> Vec<(v8::Local<'s, v8::Object>
     let mut alive: Vec<_> = places
         .iter()
         .filter_map(|place| {
-            let entry = place.entry.as_ref()?;
+            let entry = &place.entry.as_ref()?.0;
             let strong = entry.strong.borrow();
             strong.as_ref().map(|object| (entry.serial, v8::Local::new(scope, object), entry.provider.get()))
         })
@@ -188,7 +208,7 @@ impl Wraps {
     }
 
     /// Takes out what is at `place`, if that is still the one that got it as number `used`.
-    fn release(&self, place: usize, used: u32) -> Option<Rc<Entry>> {
+    fn release(&self, place: usize, used: u32) -> Option<Held> {
         let mut places = self.places.borrow_mut();
         let found = places.get_mut(place).filter(|found| found.used == used)?;
         let entry = found.entry.take()?;
@@ -227,5 +247,5 @@ fn place(scope: &v8::PinScope, object: v8::Local<v8::Object>) -> Option<usize> {
 
 fn entry(scope: &v8::PinScope, object: v8::Local<v8::Object>) -> Option<Rc<Entry>> {
     let place = place(scope, object)?;
-    Realm::with(|realm| realm.wraps.places.borrow().get(place)?.entry.clone())
+    Realm::with(|realm| Some(realm.wraps.places.borrow().get(place)?.entry.as_ref()?.0.clone()))
 }

@@ -9,10 +9,16 @@ pub fn encode(bytes: &[u8], url: bool) -> Vec<u8> {
     let options = if url { Base64Options::Url } else { Base64Options::Default };
     let length = simdutf::base64_length_from_binary(bytes.len(), options);
     let mut out = vec![0; length];
-    // SAFETY: the output has the length that simdutf tells for this input.
-    let written = unsafe { simdutf::binary_to_base64(bytes, &mut out, options) };
-    out.truncate(written);
+    encode_to(bytes, url, &mut out);
     out
+}
+
+/// As [`encode`], into memory of just the right length.
+pub fn encode_to(bytes: &[u8], url: bool, out: &mut [u8]) {
+    let options = if url { Base64Options::Url } else { Base64Options::Default };
+    assert_eq!(out.len(), simdutf::base64_length_from_binary(bytes.len(), options));
+    // SAFETY: the output has the length that simdutf tells for this input.
+    unsafe { simdutf::binary_to_base64(bytes, out, options) };
 }
 
 /// Decodes as many bytes as fit. Both alphabets are taken, what belongs to neither is skipped, and `=` ends it. `url`

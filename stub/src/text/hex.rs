@@ -2,12 +2,10 @@
 
 use super::Units;
 
-/// Two lower-case digits for each byte.
-pub fn encode(bytes: &[u8]) -> Vec<u8> {
-    let mut out = vec![0; 2 * bytes.len()];
+/// Two lower-case digits for each byte, into memory of that length.
+pub fn encode(bytes: &[u8], out: &mut [u8]) {
     // It has vector instructions for it, and fails only if the target is too short.
-    let _ = faster_hex::hex_encode(bytes, &mut out);
-    out
+    let _ = faster_hex::hex_encode(bytes, out);
 }
 
 /// Decodes as many bytes as fit, up to the first pair that is not two digits.

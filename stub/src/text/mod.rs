@@ -295,9 +295,13 @@ pub fn encode<'s>(scope: &mut PinScope<'s, '_>, bytes: &[u8], encoding: Encoding
             narrow(scope, &bytes.iter().map(|byte| byte & 0x7f).collect::<Vec<_>>())
         }
         Encoding::Ascii | Encoding::Latin1 => narrow(scope, bytes),
-        Encoding::Hex => narrow(scope, &hex::encode(bytes)),
-        Encoding::Base64 => narrow(scope, &encode_base64(bytes, false)),
-        Encoding::Base64Url => narrow(scope, &encode_base64(bytes, true)),
+        Encoding::Hex | Encoding::Base64 | Encoding::Base64Url => scratch::with(length, |out: &mut [u8]| {
+            match encoding {
+                Encoding::Hex => hex::encode(bytes, out),
+                _ => base64::encode_to(bytes, encoding == Encoding::Base64Url, out),
+            }
+            narrow(scope, out)
+        }),
         Encoding::Ucs2 => wide(scope, bytes),
         Encoding::Utf8 | Encoding::Buffer => utf8(scope, bytes),
     };

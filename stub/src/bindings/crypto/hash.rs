@@ -1,6 +1,6 @@
 //! `Hash`, `Hmac` and hashes of one piece of data.
 
-use std::cell::RefCell;
+use std::cell::{Ref, RefCell};
 
 use v8::{FunctionCallbackArguments, Local, Object, PinScope, Value};
 
@@ -22,15 +22,15 @@ enum State {
 }
 
 impl Hash {
-    fn result(&self) -> Vec<u8> {
-        let mut state = self.state.borrow_mut();
-        if let State::Done(result) = &*state {
-            return result.clone();
-        }
-        let State::Running(hasher) = std::mem::replace(&mut *state, State::Done(Vec::new())) else { return Vec::new() };
-        let result = algorithms::finish(hasher, self.length);
-        *state = State::Done(result.clone());
-        result
+    fn result(&self) -> Ref<'_, [u8]> {
+        self.state.replace_with(|state| match std::mem::replace(state, State::Done(Vec::new())) {
+            State::Running(hasher) => State::Done(algorithms::finish(hasher, self.length)),
+            done => done,
+        });
+        Ref::map(self.state.borrow(), |state| match state {
+            State::Done(result) => result.as_slice(),
+            State::Running(_) => &[],
+        })
     }
 }
 
