@@ -162,15 +162,13 @@ pub fn units<'s, R>(scope: &mut PinScope<'s, '_>, string: Local<'s, v8::String>,
 
 /// Runs `body` with `value` as a string, which is not copied if it is one and all ASCII. `body` must not call into V8.
 pub fn with_str<R>(scope: &mut PinScope, value: Local<Value>, body: impl FnOnce(&str) -> R) -> R {
-    if let Ok(string) = Local::<v8::String>::try_from(value)
-        && string.is_onebyte()
-    {
+    if let Ok(string) = Local::<v8::String>::try_from(value) {
         let view = ValueView::new(scope, string);
         if let ValueViewData::OneByte(bytes) = view.data()
             && bytes.is_ascii()
-            && let Ok(text) = std::str::from_utf8(bytes)
         {
-            return body(text);
+            // SAFETY: ASCII is UTF-8.
+            return body(unsafe { std::str::from_utf8_unchecked(bytes) });
         }
     }
     body(&value.to_rust_string_lossy(scope))
