@@ -21,6 +21,7 @@ mod memory;
 pub mod pages;
 pub mod platform;
 pub mod preeval;
+mod profiler;
 pub mod realm;
 
 mod slots;

@@ -4,7 +4,8 @@ use std::cell::Cell;
 
 use v8::{FunctionCallbackArguments, Local, Object, PinScope, ReturnValue, Value};
 
-use crate::{aliased, facts, js, wrap};
+use crate::errors::{Kind, throw_code};
+use crate::{aliased, facts, js, profiler, wrap};
 
 crate::room! {
     name: "v8",
@@ -15,6 +16,10 @@ crate::room! {
         trap "updateHeapSpaceStatisticsBuffer" => update_heap_space_statistics,
         trap "setFlagsFromString" => set_flags_from_string,
         pure "isStringOneByteRepresentation" => is_string_one_byte,
+        trap "startCpuProfile" => start_cpu_profile,
+        trap "stopCpuProfile" => stop_cpu_profile,
+        trap "startHeapProfile" => start_heap_profile,
+        trap "stopHeapProfile" => stop_heap_profile,
     },
     classes: {
         "GCProfiler" { pure new => new_gc_profiler, trap "start" => start_gc_profiler, trap "stop" => stop_gc_profiler },
@@ -151,6 +156,65 @@ fn set_flags_from_string<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Re
 fn is_string_one_byte<'s>(_: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
     if let Ok(string) = Local::<v8::String>::try_from(args.get(0)) {
         rv.set_bool(string.is_onebyte());
+    }
+}
+
+/// Why a profile can't be started or stopped: the code and the message.
+pub type Refusal = (&'static str, &'static str);
+
+/// A hundred are being taken.
+pub const TOO_MANY: Refusal = ("ERR_CPU_PROFILE_TOO_MANY", "There are too many CPU profiles");
+/// It was stopped already.
+pub const CPU_NOT_STARTED: Refusal = ("ERR_CPU_PROFILE_NOT_STARTED", "CPU profile not started");
+/// There is one at a time.
+pub const HEAP_STARTED: Refusal = ("ERR_HEAP_PROFILE_HAVE_BEEN_STARTED", "Heap profile has been started");
+/// It was stopped already.
+pub const HEAP_NOT_STARTED: Refusal = ("ERR_HEAP_PROFILE_NOT_STARTED", "heap profile not started");
+
+/// `startCpuProfile(samplingIntervalMicros, maxSamples)`: its number.
+fn start_cpu_profile<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
+    let (interval, samples) = cpu_arguments(scope, &args);
+    match profiler::start_cpu(scope, interval, samples) {
+        Some(id) => rv.set_uint32(id),
+        None => throw_code(scope, Kind::Error, TOO_MANY.0, TOO_MANY.1),
+    }
+}
+
+/// What `startCpuProfile` is given.
+pub fn cpu_arguments<'s>(scope: &mut PinScope<'s, '_>, args: &Args<'s>) -> (i32, u32) {
+    let samples = args.get(1).number_value(scope).unwrap_or(f64::from(u32::MAX)) as u32;
+    (args.get(0).int32_value(scope).unwrap_or_default(), samples)
+}
+
+/// What `startHeapProfile` is given: an interval in bytes, the depth of stacks, flags.
+pub fn heap_arguments<'s>(scope: &mut PinScope<'s, '_>, args: &Args<'s>) -> (u64, i32, i32) {
+    let interval = args.get(0).number_value(scope).unwrap_or_default() as u64;
+    let number = |scope: &mut PinScope<'s, '_>, index| args.get(index).int32_value(scope).unwrap_or_default();
+    (interval, number(scope, 1), number(scope, 2))
+}
+
+/// `stopCpuProfile(id)`: the profile as JSON.
+fn stop_cpu_profile<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
+    let id = args.get(0).uint32_value(scope).unwrap_or_default();
+    match profiler::stop_cpu(scope, id) {
+        Some(profile) => rv.set(js::string(scope, &String::from_utf8_lossy(&profile)).into()),
+        None => throw_code(scope, Kind::Error, CPU_NOT_STARTED.0, CPU_NOT_STARTED.1),
+    }
+}
+
+/// `startHeapProfile(sampleInterval, stackDepth, flags)`
+fn start_heap_profile<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
+    let (interval, depth, flags) = heap_arguments(scope, &args);
+    if !profiler::start_heap(scope, interval, depth, flags) {
+        throw_code(scope, Kind::Error, HEAP_STARTED.0, HEAP_STARTED.1);
+    }
+}
+
+/// `stopHeapProfile()`: the profile as JSON.
+fn stop_heap_profile<'s>(scope: &mut PinScope<'s, '_>, _: Args<'s>, mut rv: Return<'s>) {
+    match profiler::stop_heap(scope) {
+        Some(profile) => rv.set(js::string(scope, &profile).into()),
+        None => throw_code(scope, Kind::Error, HEAP_NOT_STARTED.0, HEAP_NOT_STARTED.1),
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use v8::{Isolate, IsolateHandle, UnsafeRawIsolatePtr};
 
+use crate::bindings::v8::Refusal;
 use crate::realm::Realm;
 use crate::uv::event_loop::Watched;
 use crate::uv::wakeup::Waker;
@@ -30,6 +31,10 @@ pub enum Told {
     Statistics(Vec<f64>),
     /// Microseconds that the thread has used, by the program and by the system; or a libuv error.
     Cpu(Result<[f64; 2], i32>),
+    /// That a profile was started, with its number if it has one; or why not.
+    Started(Result<Option<u32>, Refusal>),
+    /// A profile, or why there is none.
+    Profile(Result<Vec<u8>, Refusal>),
 }
 
 /// How a worker ended.

@@ -4,13 +4,17 @@ use v8::{FunctionCallbackArguments, Global, Isolate, Local, Object, PinScope, Re
 
 use super::State;
 use super::control::{Answer, Told};
+use crate::bindings::v8::Refusal;
 use crate::bindings::{async_wrap, heap_utils, v8 as v8_room};
 use crate::errors::{self, Failure};
 use crate::uv::process;
-use crate::{binding, callback, js, wrap};
+use crate::{binding, callback, js, profiler, wrap};
 
 type Args<'s> = FunctionCallbackArguments<'s>;
 type Return<'s> = ReturnValue<'s, Value>;
+
+/// As the main thread's, in other words.
+const HEAP_STARTED: Refusal = (v8_room::HEAP_STARTED.0, "heap profiler have been started");
 
 /// The numbers of a `Float64Array`; what is missing is -1.
 pub fn read_numbers<const N: usize>(value: Local<Value>) -> [f64; N] {
@@ -82,6 +86,14 @@ pub fn deliver<'s>(scope: &mut PinScope<'s, '_>, state: &State, answer: Answer) 
             let failure = Failure { errno, syscall: "uv_getrusage_thread", ..Failure::default() };
             vec![errors::uv_exception(scope, failure)]
         }
+        Told::Started(Ok(id)) => {
+            let id = id.map_or_else(|| js::undefined(scope), |id| js::number(scope, f64::from(id)));
+            vec![null, id]
+        }
+        Told::Profile(Ok(profile)) => vec![null, js::string(scope, &String::from_utf8_lossy(&profile)).into()],
+        Told::Started(Err((code, message))) | Told::Profile(Err((code, message))) => {
+            vec![errors::with_code(scope, errors::Kind::Error, code, message)]
+        }
     };
     callback::method(scope, object, "ondone", &arguments);
     wrap::keep_alive(scope, object, false);
@@ -102,5 +114,41 @@ pub fn cpu_usage<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, rv: Return<'s
     ask(scope, &args, rv, "WORKERCPUUSAGE", |_| {
         let usage = process::thread_usage();
         Told::Cpu(usage.map(|usage| [usage.ru_utime, usage.ru_stime].map(process::microseconds)))
+    });
+}
+
+/// `startCpuProfile(samplingIntervalMicros, maxSamples)`
+pub fn start_cpu_profile<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, rv: Return<'s>) {
+    let (interval, samples) = v8_room::cpu_arguments(scope, &args);
+    ask(scope, &args, rv, "WORKERCPUPROFILE", move |isolate| {
+        v8::scope!(let scope, isolate);
+        Told::Started(profiler::start_cpu(scope, interval, samples).map(Some).ok_or(v8_room::TOO_MANY))
+    });
+}
+
+/// `stopCpuProfile(id)`
+pub fn stop_cpu_profile<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, rv: Return<'s>) {
+    let id = args.get(0).uint32_value(scope).unwrap_or_default();
+    ask(scope, &args, rv, "WORKERCPUPROFILE", move |isolate| {
+        v8::scope!(let scope, isolate);
+        Told::Profile(profiler::stop_cpu(scope, id).ok_or(v8_room::CPU_NOT_STARTED))
+    });
+}
+
+/// `startHeapProfile(sampleInterval, stackDepth, flags)`
+pub fn start_heap_profile<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, rv: Return<'s>) {
+    let (interval, depth, flags) = v8_room::heap_arguments(scope, &args);
+    ask(scope, &args, rv, "WORKERHEAPPROFILE", move |isolate| {
+        v8::scope!(let scope, isolate);
+        let started = profiler::start_heap(scope, interval, depth, flags);
+        Told::Started(if started { Ok(None) } else { Err(HEAP_STARTED) })
+    });
+}
+
+/// `stopHeapProfile()`
+pub fn stop_heap_profile<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, rv: Return<'s>) {
+    ask(scope, &args, rv, "WORKERHEAPPROFILE", |isolate| {
+        v8::scope!(let scope, isolate);
+        Told::Profile(profiler::stop_heap(scope).map(String::into_bytes).ok_or(v8_room::HEAP_NOT_STARTED))
     });
 }
