@@ -35,10 +35,16 @@ const SCRIPTS: &[&str] = &[
 ];
 
 /// V8 installs `Float16Array` only after a restore, but the primordials look at it before. The stand-in is taken
-/// away again, so that V8 finds its place free.
-const STAND_IN: &str = "globalThis.Float16Array = class Float16Array extends Object.getPrototypeOf(Uint8Array) {};
-for (const it of [Float16Array, Float16Array.prototype])
-  Object.defineProperty(it, 'BYTES_PER_ELEMENT', { value: 2 });";
+/// away again, so that V8 finds its place free. What the library makes with it is made with V8's.
+const STAND_IN: &str = "{
+  const { construct } = Reflect;
+  const parent = Object.getPrototypeOf(Uint8Array);
+  globalThis.Float16Array = function Float16Array() { return construct(globalThis.Float16Array, arguments); };
+  Object.setPrototypeOf(Float16Array, parent);
+  Object.setPrototypeOf(Float16Array.prototype, parent.prototype);
+  for (const it of [Float16Array, Float16Array.prototype])
+    Object.defineProperty(it, 'BYTES_PER_ELEMENT', { value: 2 });
+}";
 const TAKE_AWAY: &str = "delete globalThis.Float16Array;";
 
 /// `console.createTask`, which V8 adds to a console only along with its inspector. A debugger would join the stacks of

@@ -26,6 +26,7 @@ pub mod icu;
 pub mod inspector;
 pub mod internal_only_v8;
 pub mod ipc_serdes;
+pub mod js_stream;
 pub mod locks;
 pub mod messaging;
 pub mod mksnapshot;
@@ -93,6 +94,7 @@ pub static ROOMS: &[&Room] = &[
     &inspector::ROOM,
     &internal_only_v8::ROOM,
     &ipc_serdes::ROOM,
+    &js_stream::ROOM,
     &locks::ROOM,
     &messaging::ROOM,
     &mksnapshot::ROOM,

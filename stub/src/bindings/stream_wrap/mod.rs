@@ -13,6 +13,7 @@ use crate::{aliased, facts, js};
 pub use handle::{HandleState, handle_of};
 pub use request::Request;
 pub use stream::{Listener, Stream, accept, connect, emit, listen, push};
+pub use write::set_state as set_write_state;
 
 crate::room! {
     name: "stream_wrap",

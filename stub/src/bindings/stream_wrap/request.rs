@@ -20,6 +20,11 @@ impl Request {
         Request(Global::new(scope, object))
     }
 
+    /// The request that was begun with `object`, to be ended now.
+    pub fn resume<'s>(scope: &PinScope<'s, '_>, object: Local<'s, Object>) -> Request {
+        Request(Global::new(scope, object))
+    }
+
     /// The JavaScript object.
     pub fn object<'s>(&self, scope: &PinScope<'s, '_>) -> Local<'s, Object> {
         Local::new(scope, &self.0)

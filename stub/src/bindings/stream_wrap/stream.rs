@@ -49,6 +49,11 @@ impl Stream {
         self.listener.take();
     }
 
+    /// Gives the stream's data to `onread`.
+    pub fn set_onread<'s>(&self, scope: &PinScope<'s, '_>, onread: Local<'s, v8::Function>) {
+        *self.onread.borrow_mut() = Some(Global::new(scope, onread));
+    }
+
     /// The function that gets the stream's data.
     pub fn onread<'s>(&self, scope: &PinScope<'s, '_>) -> Option<Local<'s, v8::Function>> {
         self.onread.borrow().as_ref().map(|function| Local::new(scope, function))
@@ -264,7 +269,7 @@ pub fn set_onread<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s
     let state = HandleState::of(scope, args.this());
     let stream = state.as_ref().and_then(|state| state.stream());
     if let (Some(stream), Ok(onread)) = (stream, Local::<v8::Function>::try_from(args.get(0))) {
-        *stream.onread.borrow_mut() = Some(Global::new(scope, onread));
+        stream.set_onread(scope, onread);
     }
 }
 

@@ -116,7 +116,8 @@ fn after_write<'s>(scope: &mut PinScope<'s, '_>, state: &HandleState, request: R
     request.end(scope);
 }
 
-fn set_state(scope: &PinScope, bytes: usize, is_async: bool, error: i32) {
+/// Tells JavaScript how many bytes the last write was about, whether it goes on, and what went wrong.
+pub fn set_state(scope: &PinScope, bytes: usize, is_async: bool, error: i32) {
     let fields = aliased::cells::<i32>(scope, STATE);
     fields[field::BYTES_WRITTEN].set(bytes as i32);
     fields[field::LAST_WRITE_WAS_ASYNC].set(is_async.into());
