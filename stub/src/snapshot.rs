@@ -194,7 +194,6 @@ pub fn restore(program: &'static Program, blob: &'static [u8], thread: Thread) -
 /// What every isolate needs and no snapshot keeps.
 pub(crate) fn prepare(isolate: &mut v8::Isolate, building: bool) {
     isolate.set_microtasks_policy(v8::MicrotasksPolicy::Explicit);
-    isolate.set_capture_stack_trace_for_uncaught_exceptions(true, 10);
     isolate.set_promise_reject_callback(task_queue::on_promise_reject);
     errors::install(isolate, building);
     module_wrap::install(isolate);

@@ -79,6 +79,11 @@ pub fn end_at_first() {
     MODE.set(Mode::Ends);
 }
 
+/// Whether any trap is armed on this thread.
+pub fn is_armed() -> bool {
+    MODE.get() != Mode::Disarmed
+}
+
 /// Whether this is a rehearsal.
 pub fn is_noting() -> bool {
     MODE.get() == Mode::Notes

@@ -178,6 +178,11 @@ fn convert(bytes: &[u8], from: Encoding, to: Encoding) -> Result<Vec<u8>, ErrorC
     if ![from, to].iter().all(|encoding| matches!(encoding, Ascii | Latin1 | Ucs2 | Utf8)) {
         return Err(icu::ILLEGAL_ARGUMENT);
     }
+    if (from, to) == (Utf8, Latin1)
+        && let Some(narrowed) = text::utf8_to_latin1(bytes)
+    {
+        return Ok(narrowed);
+    }
     let pairs = || bytes.as_chunks().0.iter().map(|pair| u16::from_le_bytes(*pair)).collect();
     let units: Vec<u16> = match (from, to) {
         (Utf8, Ucs2) => text::utf8_to_utf16(bytes).ok_or(icu::INVALID_CHARACTER)?,

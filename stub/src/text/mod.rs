@@ -261,6 +261,25 @@ pub fn bytes_of<'s>(scope: &mut PinScope<'s, '_>, string: Local<'s, v8::String>,
     bytes
 }
 
+/// Runs `body` with the bytes of `string` in `encoding`, which are not copied if they are those of the string itself.
+/// `body` must not call into V8.
+pub fn with_bytes<'s, R>(
+    scope: &mut PinScope<'s, '_>,
+    string: Local<'s, v8::String>,
+    encoding: Encoding,
+    body: impl FnOnce(&[u8]) -> R,
+) -> R {
+    if matches!(encoding, Encoding::Ascii | Encoding::Latin1 | Encoding::Utf8 | Encoding::Buffer) {
+        let view = ValueView::new(scope, string);
+        if let ValueViewData::OneByte(bytes) = view.data()
+            && (bytes.is_ascii() || matches!(encoding, Encoding::Ascii | Encoding::Latin1))
+        {
+            return body(bytes);
+        }
+    }
+    body(&bytes_of(scope, string, encoding))
+}
+
 /// The bytes of a view or buffer, or of a string in `encoding`.
 pub fn bytes_of_value<'s>(
     scope: &mut PinScope<'s, '_>,
@@ -335,17 +354,12 @@ pub fn utf8<'s>(scope: &PinScope<'s, '_>, bytes: &[u8]) -> Option<Local<'s, v8::
         return narrow(scope, bytes);
     }
     // V8's own decoder takes one byte after the other. As Latin-1 a text needs half the memory that UTF-16 does.
-    if bytes.len() <= SMALL {
-        let (mut narrowed, mut units) = ([0; SMALL], [0; SMALL]);
-        if let Some(length) = convert_to_latin1(bytes, &mut narrowed) {
-            return narrow(scope, &narrowed[..length]);
-        }
-        if let Some(length) = convert_to_utf16(bytes, &mut units) {
-            return v8::String::new_from_two_byte(scope, &units[..length], v8::NewStringType::Normal);
-        }
-        return v8::String::new_from_utf8(scope, bytes, v8::NewStringType::Normal);
-    }
+    // A short text is looked at first: it takes less than to try in vain.
+    let is_wide = bytes.len() <= SMALL && bytes.iter().fold(0, |most, byte| most.max(*byte)) > LAST_OF_LATIN1;
     let narrowed = scratch::with(bytes.len(), |out: &mut [u8]| {
+        if is_wide {
+            return None;
+        }
         convert_to_latin1(bytes, out).map(|length| narrow(scope, &out[..length]))
     });
     if let Some(string) = narrowed {
@@ -365,7 +379,10 @@ pub fn utf8<'s>(scope: &PinScope<'s, '_>, bytes: &[u8]) -> Option<Local<'s, v8::
     }
 }
 
-/// Texts up to this length are converted on the stack.
+/// The largest byte that begins a character of Latin-1 in UTF-8.
+const LAST_OF_LATIN1: u8 = 0xc3;
+
+/// V8 itself is quick enough for texts up to this length.
 const SMALL: usize = 128;
 
 /// Converts to a buffer that is at least as long; `None` when that is not possible.
@@ -399,6 +416,14 @@ fn write_utf8_fast(units: Units, target: &mut [u8]) -> Option<usize> {
         }
         _ => None,
     }
+}
+
+/// `bytes` as Latin-1; `None` when they are not UTF-8 or have other characters.
+pub fn utf8_to_latin1(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut out = vec![0; bytes.len()];
+    let length = convert_to_latin1(bytes, &mut out)?;
+    out.truncate(length);
+    Some(out)
 }
 
 /// `bytes` as UTF-16; `None` when they are not UTF-8.

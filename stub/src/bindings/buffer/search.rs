@@ -11,11 +11,11 @@ pub fn index_of_string<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv:
     let Some(haystack) = view(scope, args.get(0)) else { return };
     let Ok(string) = Local::<v8::String>::try_from(args.get(1)) else { return };
     let search = Search::from(scope, &args);
-    let needle = text::bytes_of(scope, string, search.encoding);
     let haystack = text::read(haystack);
     // Here, unlike with a buffer to look for, half a code unit at the end does not count from the start.
     let length = if search.encoding == Encoding::Ucs2 { haystack.len() & !1 } else { haystack.len() };
-    rv.set_double(search.run(&haystack[..length], &needle));
+    let found = text::with_bytes(scope, string, search.encoding, |needle| search.run(&haystack[..length], needle));
+    rv.set_double(found);
 }
 
 /// `indexOfBuffer(buffer, needle, offset, encoding, forward, end)`

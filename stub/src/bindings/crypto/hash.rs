@@ -100,7 +100,7 @@ fn with_data<'s>(scope: &mut PinScope<'s, '_>, args: &FunctionCallbackArguments<
             Encoding::Buffer => Encoding::Utf8,
             encoding => encoding,
         };
-        body(&text::bytes_of(scope, string, encoding));
+        text::with_bytes(scope, string, encoding, body);
         return;
     }
     let mut storage = text::STORAGE;
@@ -154,7 +154,7 @@ pub fn one_shot<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return
     };
     let input = args.get(3);
     let result = if let Ok(string) = Local::<v8::String>::try_from(input) {
-        algorithm.digest(&text::bytes_of(scope, string, Encoding::Utf8), length)
+        text::with_bytes(scope, string, Encoding::Utf8, |bytes| algorithm.digest(bytes, length))
     } else {
         let mut storage = text::STORAGE;
         algorithm.digest(text::contents(input, &mut storage).unwrap_or_default(), length)

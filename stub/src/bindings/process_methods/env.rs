@@ -68,11 +68,13 @@ impl Exotic for Environment {
         mut rv: ReturnValue<Value>,
     ) -> Intercepted {
         let Some(name) = name(scope, key) else { return Intercepted::kNo };
-        if trap::assume(Guard::Unset(name.clone())) {
-            return Intercepted::kNo;
-        }
-        if trap::spring(scope, &format!("{TRAP}.{name}")) {
-            return Intercepted::kYes;
+        if trap::is_armed() {
+            if trap::assume(Guard::Unset(name.clone())) {
+                return Intercepted::kNo;
+            }
+            if trap::spring(scope, &format!("{TRAP}.{name}")) {
+                return Intercepted::kYes;
+            }
         }
         let value = Realm::current()
             .thread
@@ -108,11 +110,13 @@ impl Exotic for Environment {
         mut rv: ReturnValue<Integer>,
     ) -> Intercepted {
         let Some(name) = name(scope, key) else { return Intercepted::kNo };
-        if trap::assume(Guard::Unset(name.clone())) {
-            return Intercepted::kNo;
-        }
-        if trap::spring(scope, &format!("{TRAP}.{name}")) {
-            return Intercepted::kYes;
+        if trap::is_armed() {
+            if trap::assume(Guard::Unset(name.clone())) {
+                return Intercepted::kNo;
+            }
+            if trap::spring(scope, &format!("{TRAP}.{name}")) {
+                return Intercepted::kYes;
+            }
         }
         if Realm::current().thread.environment.get(name.as_bytes()).is_none() {
             return Intercepted::kNo;
