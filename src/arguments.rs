@@ -85,6 +85,12 @@ pub struct Code {
     /// Make the sources small. Errors still show the lines and the names that you wrote
     #[arg(long)]
     pub minify: bool,
+
+    /// Merge ES modules that are always loaded together, without what nobody uses of them
+    ///
+    /// Errors still show your files, lines and columns.
+    #[arg(long)]
+    pub optimize: bool,
 }
 
 /// Build a program, run it, and leave nothing behind
@@ -156,6 +162,7 @@ impl Code {
             external: self.external.clone(),
             define: self.define.clone(),
             minify: self.minify,
+            optimize: self.optimize,
             ..BuildOptions::default()
         }
     }

@@ -20,7 +20,7 @@ macro_rules! topics {
 
 topics! {
     builtins cjs_default_interop cjs_named_imports commonjs cycles data_urls dead_zone dynamic_import errors exits
-    formats import_meta json links live_bindings namespaces order pre_evaluation reexports require_esm resolution
+    formats import_meta json links live_bindings merging namespaces order pre_evaluation reexports require_esm resolution
     top_level_await
 }
 
@@ -66,12 +66,25 @@ const ANOTHER_ENVIRONMENT: &[(&str, &str)] =
 impl Program<'_> {
     fn check_all_ways(&self, topic: &str) -> Result<(), String> {
         if topic != "pre_evaluation" {
-            return self.check(false, &[], &[]);
+            self.check(false, &[], &[])?;
+            if self.imports() {
+                self.check(false, &[], &["--optimize"]).map_err(|why| format!("with --optimize\n{why}"))?;
+            }
+            return Ok(());
         }
         // Short modules are not worth being evaluated at build time.
         self.check(true, &[], &[])?;
         self.check(true, ANOTHER_ENVIRONMENT, &[]).map_err(|why| format!("in another environment\n{why}"))?;
         self.check(true, &[], &["--no-preeval"]).map_err(|why| format!("without pre-evaluation\n{why}"))
+    }
+
+    /// Whether a module may import another, so that the two can be merged.
+    fn imports(&self) -> bool {
+        let is_module = |(_, content): &&(&str, Content)| match content {
+            Content::Text(lines) => lines.iter().any(|line| line.starts_with("import") || line.starts_with("export")),
+            Content::LinkTo(_) => false,
+        };
+        self.files.iter().filter(is_module).count() > 1
     }
 
     fn check(&self, padded: bool, environment: &[(&str, &str)], options: &[&str]) -> Result<(), String> {

@@ -59,7 +59,7 @@ pub fn lay_out(graph: &ModuleGraph, in_place: bool) -> Result<Bundle, Diagnostic
     let mut stored = Vec::new();
     let mut index =
         Index { entry: root.virtual_path(&graph.invoked).unwrap_or_default(), in_place, ..Index::default() };
-    let mut nodes = BTreeMap::new();
+    let (mut nodes, mut hidden) = (BTreeMap::new(), BTreeMap::new());
 
     for (path, module) in &graph.modules {
         let Some(virtual_path) = root.virtual_path(path) else { continue };
@@ -73,8 +73,11 @@ pub fn lay_out(graph: &ModuleGraph, in_place: bool) -> Result<Bundle, Diagnostic
         };
         file.executable = is_executable(path);
         file.module = Some(id);
-        nodes.insert(virtual_path.clone(), Node::File(file));
-        let origins = module.map.as_ref().map(|map| origins(map, &virtual_path).to_bytes());
+        match graph.hidden.contains(path) {
+            true => hidden.insert(virtual_path.clone(), Node::File(file)),
+            false => nodes.insert(virtual_path.clone(), Node::File(file)),
+        };
+        let origins = module.map.as_ref().map(|map| origins(map, module, &virtual_path, &root).to_bytes());
         let origins = origins.map(|bytes| Packed::new(bytes).store(&mut stored));
         let text = append_text(&source, &mut text);
         index.modules.push(lay_out_module(module, virtual_path, text, origins, &root));
@@ -105,6 +108,7 @@ pub fn lay_out(graph: &ModuleGraph, in_place: bool) -> Result<Bundle, Diagnostic
     }
     let folders = graph.folders.iter().filter_map(|folder| root.virtual_path(folder));
     index.nodes = with_folders(nodes, folders);
+    index.nodes.extend(hidden);
     for (alias, path) in &graph.aliases {
         if let (Some(alias), Some(path)) = (root.virtual_path(alias), root.virtual_path(path)) {
             index.nodes.entry(alias).or_insert(Node::Symlink(path));
@@ -114,9 +118,9 @@ pub fn lay_out(graph: &ModuleGraph, in_place: bool) -> Result<Bundle, Diagnostic
 }
 
 /// The folder that becomes the virtual root, and the files to embed: each package.json up to there among them.
-fn root_and_files(graph: &ModuleGraph) -> (PathBuf, BTreeSet<PathBuf>) {
+pub fn root_and_files(graph: &ModuleGraph) -> (PathBuf, BTreeSet<PathBuf>) {
     let mut files = graph.files.clone();
-    let everything = graph.modules.keys().chain(&files).chain(graph.links.keys());
+    let everything = graph.modules.keys().chain(&files).chain(graph.links.keys()).chain(&graph.merged);
     let root = everything.filter_map(|path| path.parent()).map(Path::to_path_buf).reduce(|a, b| common(&a, &b));
     let root = above_node_modules(root.unwrap_or_else(|| PathBuf::from("/")));
 
@@ -125,6 +129,7 @@ fn root_and_files(graph: &ModuleGraph) -> (PathBuf, BTreeSet<PathBuf>) {
         .modules
         .keys()
         .chain(&graph.files)
+        .chain(&graph.merged)
         .flat_map(|path| path.ancestors().skip(1))
         .filter(|folder| folder.starts_with(&root))
         .collect();
@@ -215,15 +220,21 @@ fn source_of<'m>(module: &'m graph::Module, path: &str) -> Cow<'m, str> {
 }
 
 /// A source map as the stub reads it.
-fn origins(map: &SourceMap, path: &str) -> Origins {
-    let texts = (0..map.get_source_count()).map(|id| map.get_source_contents(id).map(ToString::to_string));
-    let sources = texts.map(|text| Origin { path: path.to_owned(), text: text.unwrap_or_default() }).collect();
+fn origins(map: &SourceMap, module: &graph::Module, path: &str, root: &Root) -> Origins {
+    let source = |id| {
+        let text = map.get_source_contents(id).map(ToString::to_string).unwrap_or_default();
+        let own =
+            map.get_source(id).filter(|_| module.is_merged).and_then(|path| root.virtual_path(Path::new(&**path)));
+        Origin { path: own.unwrap_or_else(|| path.to_owned()), text }
+    };
+    let sources = (0..map.get_source_count()).map(source).collect();
     let stretch = |token: swc_sourcemap::Token| Stretch {
         line: token.get_dst_line(),
         column: token.get_dst_col(),
         source: token.get_src_id(),
         source_line: token.get_src_line(),
         source_column: token.get_src_col(),
+        goes_on: token.is_range(),
     };
     let mut stretches: Vec<Stretch> = map.tokens().map(stretch).collect();
     stretches.sort_unstable();

@@ -45,6 +45,8 @@ pub struct BuildOptions {
     pub define: Vec<String>,
     /// Whether to make the sources small.
     pub minify: bool,
+    /// Whether to merge modules, and to leave out what nobody uses of them.
+    pub optimize: bool,
     /// Learns how far the build is.
     pub progress: Arc<Progress>,
     /// For a program that runs on this machine and now: its files stay where they are. One that has to be compiled to
@@ -84,10 +86,14 @@ pub fn build(options: &BuildOptions, stub: &[u8], report: &mut dyn FnMut(&Diagno
     graph.warnings.iter().for_each(report);
     refuse_to_overwrite(&graph, &output)?;
 
+    if options.optimize {
+        let (root, _) = bundle::root_and_files(&graph);
+        optimize::merge(&mut graph, root);
+    }
     if options.minify {
         optimize::minify(&mut graph);
     }
-    let is_plain = options.include.is_empty() && options.define.is_empty() && !options.minify;
+    let is_plain = options.include.is_empty() && options.define.is_empty() && !options.minify && !options.optimize;
     let in_place = options.in_place && is_plain && graph.modules.values().all(|module| !module.transformed);
     let bundle = bundle::lay_out(&graph, in_place)?;
     progress.begin(Step::Snapshot);

@@ -33,6 +33,15 @@ pub struct Stretch {
     pub source_line: u32,
     /// The column there.
     pub source_column: u32,
+    /// Whether it is that text, letter for letter, and not only made of it.
+    pub goes_on: bool,
+}
+
+impl Stretch {
+    /// The column that a column in the stretch comes from.
+    pub fn column_of(&self, column: u32) -> u32 {
+        self.source_column + if self.goes_on { column.saturating_sub(self.column) } else { 0 }
+    }
 }
 
 impl Origins {
@@ -70,7 +79,14 @@ mod tests {
 
     #[test]
     fn finds_what_covers_a_place() {
-        let stretch = |line, column, source_line| Stretch { line, column, source: 0, source_line, source_column: 7 };
+        let stretch = |line, column, source_line| Stretch {
+            line,
+            column,
+            source: 0,
+            source_line,
+            source_column: 7,
+            goes_on: line == 1,
+        };
         let sources = vec![Origin { path: "/a.ts".into(), text: "one\r\ntwo\n".into() }];
         let origins = Origins { sources, stretches: vec![stretch(1, 2, 0), stretch(1, 5, 1), stretch(3, 0, 0)] };
         let origins = Origins::from_bytes(&origins.to_bytes()).unwrap();
@@ -78,6 +94,8 @@ mod tests {
         assert_eq!([line(0, 9), line(1, 1), line(1, 2), line(1, 9), line(2, 0)], [None, None, Some(0), Some(1), None]);
         let (origin, stretch) = origins.find(1, 5).unwrap();
         assert_eq!((origin.path.as_str(), origin.line(0), origin.line(stretch.source_line)), ("/a.ts", "one", "two"));
+        assert_eq!([stretch.column_of(5), stretch.column_of(9)], [7, 11]);
+        assert_eq!(origins.find(3, 9).map(|(_, stretch)| stretch.column_of(9)), Some(7));
         assert_eq!(Origins::from_bytes(b"nonsense"), None);
     }
 }

@@ -73,7 +73,8 @@ pub fn compare(workspace: &Workspace, entry: &str, runs: &[Run], setting: &Setti
 pub fn build(entry: &Path, executable: &Path, options: &[&str]) -> Result<(), String> {
     let more = std::env::var("KILN_OPTIONS").unwrap_or_default();
     let mut kiln = super::kiln();
-    kiln.arg("build").args(options).args(more.split_whitespace()).arg(entry).arg("-o").arg(executable);
+    let more = more.split_whitespace().filter(|option| !options.contains(option));
+    kiln.arg("build").args(options).args(more).arg(entry).arg("-o").arg(executable);
     let built = run(&mut kiln, &Input::None)?;
     if built.status.success() {
         return Ok(());

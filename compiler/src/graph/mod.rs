@@ -46,10 +46,27 @@ pub struct ModuleGraph {
     pub links: BTreeMap<PathBuf, PathBuf>,
     /// Paths by which a module in TypeScript is loaded though nothing lies there, with the module's: no listing has them.
     pub aliases: BTreeMap<PathBuf, PathBuf>,
+    /// The modules that are loaded in other ways than by an import or export declaration, with the most telling one.
+    pub named: BTreeMap<PathBuf, Naming>,
+    /// The modules that are parts of others now.
+    pub merged: BTreeSet<PathBuf>,
+    /// Modules that no listing of a folder has, since there is no such file.
+    pub hidden: BTreeSet<PathBuf>,
     /// Whether it loads what only the running program knows.
     pub loads_unknown: bool,
     /// What the user should know.
     pub warnings: Vec<Diagnostic>,
+}
+
+/// How a module is loaded, if not by a declaration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Naming {
+    /// By `import()`.
+    Import,
+    /// By `require`.
+    Require,
+    /// By a path that is made when the program runs, for whatever end.
+    Path,
 }
 
 /// A module.
@@ -67,6 +84,8 @@ pub struct Module {
     pub is_typescript: bool,
     /// Where the text comes from, if code was generated.
     pub map: Option<SourceMap>,
+    /// Whether it was made of several, whose paths that has.
+    pub is_merged: bool,
     /// Where its specifiers lead.
     pub edges: BTreeMap<(EdgeKind, String), Target>,
 }

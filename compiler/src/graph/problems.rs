@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 
 use super::resolve::Target;
 use super::walk::{Failure, Visited, Walk};
-use super::{Module, ModuleGraph};
+use super::{Module, ModuleGraph, Naming};
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity, display, reason};
 use crate::scan::ReferenceKind;
 
 /// Turns what was found into the graph, or into the errors that stand in its way.
 pub fn judge(walk: Walk) -> Result<ModuleGraph, Diagnostics> {
-    let Walk { entry, invoked, modules, files, folders, links, aliases, mut warnings } = walk;
+    let named = named(&walk);
+    let Walk { entry, invoked, modules, files, folders, links, aliases, mut warnings, .. } = walk;
     let certain = reached(&entry, &modules, |kind| kind == ReferenceKind::Import);
     let possible = reached(&entry, &modules, |_| true);
 
@@ -46,7 +47,63 @@ pub fn judge(walk: Walk) -> Result<ModuleGraph, Diagnostics> {
         .filter(|(_, visited)| !matches!(visited.failure, Some(Failure::Unreadable(_))))
         .map(|(path, visited)| (path, into_module(visited)))
         .collect();
-    Ok(ModuleGraph { entry, invoked, modules, files, folders, links, aliases, loads_unknown, warnings })
+    let (merged, hidden) = Default::default();
+    Ok(ModuleGraph {
+        entry,
+        invoked,
+        modules,
+        files,
+        folders,
+        links,
+        aliases,
+        named,
+        merged,
+        hidden,
+        loads_unknown,
+        warnings,
+    })
+}
+
+/// How modules are loaded other than by declarations.
+fn named(walk: &Walk) -> BTreeMap<PathBuf, Naming> {
+    let mut named = BTreeMap::new();
+    let mut declared = HashSet::new();
+    let mut name = |path: &PathBuf, naming: Naming| {
+        let known = named.entry(path.clone()).or_insert(naming);
+        *known = naming.max(*known);
+    };
+    for visited in walk.modules.values() {
+        visited.wants.iter().for_each(|path| name(path, Naming::Path));
+        for (reference, target) in &visited.references {
+            let Ok(Target::File { path, suffix }) = target else { continue };
+            match reference.kind {
+                // Each instance of a module needs the module's own text.
+                _ if !suffix.is_empty() => name(path, Naming::Path),
+                ReferenceKind::Import => {
+                    declared.insert(path);
+                }
+                ReferenceKind::DynamicImport => name(path, Naming::Import),
+                ReferenceKind::Require => name(path, Naming::Require),
+                ReferenceKind::ImportResolve | ReferenceKind::RequireResolve => name(path, Naming::Path),
+            }
+        }
+    }
+    // A path is enough to start a module elsewhere.
+    let elsewhere = ["node:worker_threads", "node:child_process", "node:cluster"];
+    let targets = walk.modules.values().flat_map(|visited| &visited.references);
+    let starts_others = targets
+        .filter_map(|(_, target)| match target {
+            Ok(Target::Builtin(name)) => Some(name.as_str()),
+            _ => None,
+        })
+        .any(|name| elsewhere.contains(&name));
+    let themselves = walk.modules.iter().filter(|(_, visited)| starts_others && visited.names_itself);
+    themselves.for_each(|(path, _)| name(path, Naming::Require));
+    walk.firm.iter().chain(walk.aliases.values()).for_each(|path| name(path, Naming::Path));
+    let undeclared = walk.modules.keys().filter(|path| !declared.contains(path) && **path != walk.entry);
+    let undeclared: Vec<PathBuf> = undeclared.filter(|path| !named.contains_key(*path)).cloned().collect();
+    named.extend(undeclared.into_iter().map(|path| (path, Naming::Path)));
+    named
 }
 
 /// How many places a warning names.
@@ -134,5 +191,5 @@ fn into_module(visited: Visited) -> Module {
         }
     }
     let Visited { format, bytes, source, written, map, is_typescript, .. } = visited;
-    Module { format, bytes, source, transformed: written.is_some(), is_typescript, map, edges }
+    Module { format, bytes, source, transformed: written.is_some(), is_typescript, map, is_merged: false, edges }
 }

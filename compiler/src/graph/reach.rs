@@ -121,6 +121,7 @@ impl Walker<'_> {
         visited: &mut Visited,
         used: PathUse,
     ) {
+        let own = path;
         let directory = path.parent().unwrap_or(path);
         let load = match used.purpose {
             Purpose::Require => Some(EdgeKind::Require),
@@ -159,6 +160,11 @@ impl Walker<'_> {
             Some(tail) => is_script(Path::new(&format!("name{tail}"))),
         };
         for path in paths.iter().filter_map(|path| self.real(path)) {
+            // Most that a module does with its own path is to find others by it.
+            if path == *own && used.purpose == Purpose::Unknown {
+                visited.names_itself = true;
+                continue;
+            }
             if let (Some(_), Some(tail), true) = (load, &used.pattern.tail, visited.is_typescript) {
                 let aliases = files::alias(&path, tail);
                 self.found().aliases.extend(aliases.into_iter().map(|alias| (alias, path.clone())));

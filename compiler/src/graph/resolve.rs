@@ -18,7 +18,7 @@ pub enum EdgeKind {
 }
 
 /// Where a specifier leads.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Target {
     /// A module of Node's own, with its `node:`.
     Builtin(String),

@@ -31,6 +31,8 @@ const STACK: usize = 256 << 20;
 /// All that was found.
 pub struct Walk {
     pub entry: PathBuf,
+    /// What the user asked for.
+    pub firm: Vec<PathBuf>,
     pub invoked: PathBuf,
     pub modules: BTreeMap<PathBuf, Visited>,
     pub files: BTreeSet<PathBuf>,
@@ -54,6 +56,8 @@ pub struct Visited {
     pub references: Vec<(Reference, Result<Target, Unresolved>)>,
     /// The other scripts that it certainly wants.
     pub wants: Vec<PathBuf>,
+    /// Whether it does something with its own path.
+    pub names_itself: bool,
     /// Where it loads what can't be known.
     pub unsure: Vec<Range<usize>>,
     pub failure: Option<Failure>,
@@ -68,7 +72,6 @@ pub enum Failure {
 /// Walks the graph from the entry and from the files that the user asked for.
 pub fn walk(entry: &Entry, choices: &Choices, progress: &Progress) -> Result<Walk, Diagnostic> {
     let walker = Walker::new(&entry.path, choices, progress);
-    let firm: Vec<PathBuf> = [&entry.path].into_iter().chain(&choices.included).cloned().collect();
     let pool = rayon::ThreadPoolBuilder::new()
         .stack_size(STACK)
         .build()
@@ -84,9 +87,11 @@ pub fn walk(entry: &Entry, choices: &Choices, progress: &Progress) -> Result<Wal
     let Found { modules, mut files, folders, aliases, mut warnings, .. } =
         walker.found.into_inner().unwrap_or_else(PoisonError::into_inner);
     warnings.sort_by(|a, b| a.message.cmp(&b.message));
-    let modules = split(modules, firm, &mut files);
+    let modules =
+        split(modules, [vec![entry.path.clone()], choices.included.iter().cloned().collect()].concat(), &mut files);
+    let firm = choices.included.iter().cloned().collect();
     let (entry, invoked, links) = (entry.path.clone(), entry.invoked.clone(), walker.links.into_found());
-    Ok(Walk { entry, invoked, modules, files, folders, links, aliases, warnings })
+    Ok(Walk { entry, firm, invoked, modules, files, folders, links, aliases, warnings })
 }
 
 /// Keeps the modules that the program certainly wants, starting with those at `open`. Others stay files: they are
@@ -336,7 +341,19 @@ impl Visited {
     fn new(format: Format, bytes: Vec<u8>, source: Arc<str>) -> Self {
         let (references, wants, unsure) = (Vec::new(), Vec::new(), Vec::new());
         let (written, map, is_typescript, failure) = (None, None, false, None);
-        Self { format, bytes, source, written, map, is_typescript, references, wants, unsure, failure }
+        Self {
+            format,
+            bytes,
+            source,
+            written,
+            map,
+            is_typescript,
+            references,
+            wants,
+            names_itself: false,
+            unsure,
+            failure,
+        }
     }
 
     /// What is in the file.

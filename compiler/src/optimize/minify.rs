@@ -74,6 +74,7 @@ mod tests {
             transformed: false,
             is_typescript: false,
             map: None,
+            is_merged: false,
             edges: Default::default(),
         };
         minify(Path::new("a.js"), &module).unwrap().0

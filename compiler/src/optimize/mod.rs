@@ -1,8 +1,11 @@
 //! Making the program smaller, if it is asked for.
 
+mod merge;
 mod minify;
 
 use rayon::iter::{IntoParallelRefMutIterator, ParallelIterator};
+
+pub use merge::merge;
 
 use crate::graph::ModuleGraph;
 

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use kiln_payload::Format;
 
+pub use parse::{parse, range};
 pub use pattern::Pattern;
 pub use visit::package_name;
 

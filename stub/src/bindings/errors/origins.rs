@@ -48,7 +48,7 @@ pub fn find(script: &str, line: u32, column: u32) -> Option<Place> {
         false => origin.path.clone(),
     };
     let text = origin.line(stretch.source_line).to_owned();
-    Some(Place { name, line: stretch.source_line + 1, column: stretch.source_column, text })
+    Some(Place { name, line: stretch.source_line + 1, column: stretch.column_of(column), text })
 }
 
 /// The same for the place of a message.
