@@ -87,10 +87,9 @@ impl Zlib {
             Mode::DeflateRaw | Mode::InflateRaw => -options.window_bits,
             Mode::Deflate | Mode::Inflate => options.window_bits,
         };
-        // SAFETY: zlib allows for a stream of zeros but for the allocator, whose functions may not be null pointers
-        // in Rust; so they are given. `zlibVersion` and the size let zlib check that the layouts agree.
+        // SAFETY: zlib allows for a stream of zeros. `zlibVersion` and the size let zlib check that the layouts agree.
         let (stream, result) = unsafe {
-            let mut stream = Box::new(empty_stream(mode));
+            let mut stream = Box::new(empty_stream());
             let (version, size) = (sys::zlibVersion(), size_of::<sys::z_stream>() as c_int);
             let result = match mode.compresses() {
                 true => {
@@ -301,7 +300,7 @@ impl Drop for Zlib {
     }
 }
 
-fn empty_stream(mode: Mode) -> sys::z_stream {
+fn empty_stream() -> sys::z_stream {
     sys::z_stream {
         next_in: std::ptr::null_mut(),
         avail_in: 0,
@@ -311,7 +310,7 @@ fn empty_stream(mode: Mode) -> sys::z_stream {
         total_out: 0,
         msg: std::ptr::null_mut(),
         state: std::ptr::null_mut(),
-        zalloc: Some(if mode.compresses() { allocate } else { allocate_cleared }),
+        zalloc: Some(allocate),
         zfree: Some(free),
         opaque: std::ptr::null_mut(),
         data_type: 0,
@@ -328,13 +327,9 @@ fn deflating(stream: &mut sys::z_stream) -> *mut chromium::Stream {
 }
 
 extern "C" fn allocate(_: *mut std::ffi::c_void, count: sys::uInt, size: sys::uInt) -> *mut std::ffi::c_void {
+    // Both clear what they want cleared themselves.
     // SAFETY: `malloc` may be called with any number; two of 32 bits multiplied are one.
     unsafe { libc::malloc(count as usize * size as usize) }
-}
-
-extern "C" fn allocate_cleared(_: *mut std::ffi::c_void, count: sys::uInt, size: sys::uInt) -> *mut std::ffi::c_void {
-    // SAFETY: `calloc` may be called with any numbers. Some of what is allocated is read before it is written.
-    unsafe { libc::calloc(count as usize, size as usize) }
 }
 
 extern "C" fn free(_: *mut std::ffi::c_void, memory: *mut std::ffi::c_void) {
