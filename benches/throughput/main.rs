@@ -4,7 +4,8 @@
 //!     cargo bench --bench throughput -- Buffer       those with that in their names
 //!     cargo bench --bench throughput -- --rounds 5
 //!
-//! Each round runs all workloads once with each of the two; the medians of the rounds are compared.
+//! Each round runs all workloads once with each of the two; the medians of the rounds are compared. A second is one of
+//! the processor's time that the program takes, but where it waits for children.
 
 // The tests need more of it.
 #[allow(dead_code)]

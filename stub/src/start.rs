@@ -304,6 +304,7 @@ pub(crate) fn spin() -> Option<i32> {
         }
         aliased::cells::<i32>(scope, bootstrap::EXIT_INFO)[0].set(1);
         emit(scope, "exit", code);
+        bindings::profiling::end(scope);
         exit_code(scope).unwrap_or(code)
     });
     (!is_stopping()).then_some(code)

@@ -39,6 +39,7 @@ pub mod permission;
 pub mod pipe_wrap;
 pub mod process_methods;
 pub mod process_wrap;
+pub mod profiling;
 pub mod report;
 pub mod sea;
 pub mod serdes;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use v8::{Array, FunctionCallbackArguments, Local, Map, Object, PinScope, ReturnValue, Value};
 
-use crate::bindings::errors;
+use crate::bindings::{errors, profiling};
 use crate::realm::Realm;
 use crate::uv::title;
 use crate::{command_line, facts, js};
@@ -97,6 +97,7 @@ pub fn apply(scope: &mut PinScope, values: &BTreeMap<String, command_line::Value
         title::set(title);
     }
     errors::prepare(scope);
+    profiling::begin(scope);
 }
 
 /// Whether an option is set.
@@ -109,6 +110,13 @@ pub fn flag(scope: &mut PinScope, name: &str) -> bool {
 pub fn number(scope: &mut PinScope, name: &str) -> Option<f64> {
     let values = Realm::current().object(scope, VALUES)?;
     js::get(scope, values, name)?.number_value(scope).filter(|number| !number.is_nan())
+}
+
+/// The value of an option that takes a text, unless that is empty.
+pub fn text(scope: &mut PinScope, name: &str) -> Option<String> {
+    let values = Realm::current().object(scope, VALUES)?;
+    let value = js::get(scope, values, name).filter(|value| value.is_string())?.to_rust_string_lossy(scope);
+    (!value.is_empty()).then_some(value)
 }
 
 fn make_values<'s>(scope: &mut PinScope<'s, '_>) -> Local<'s, Object> {

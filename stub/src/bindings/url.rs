@@ -48,7 +48,7 @@ fn give<'s>(scope: &mut PinScope<'s, '_>, url: &Url, rv: &mut Return<'s>) {
         parts.pathname_start.unwrap_or(none),
         parts.search_start.unwrap_or(none),
         parts.hash_start.unwrap_or(none),
-        url.scheme_type() as u32,
+        scheme_number(&url.href()[..parts.protocol_end as usize]),
     ];
     for (cell, value) in COMPONENTS.cells(scope).iter().zip(values) {
         cell.set(value);
@@ -56,6 +56,20 @@ fn give<'s>(scope: &mut PinScope<'s, '_>, url: &Url, rv: &mut Return<'s>) {
     // It is all ASCII.
     if let Some(href) = text::narrow(scope, url.href().as_bytes()) {
         rv.set(href.into());
+    }
+}
+
+/// The number of `ada::scheme::type` for a scheme with its colon. The crate has a function for it, which takes a byte that
+/// C++ returns for a longer number: what is above it depends on the compiler.
+fn scheme_number(protocol: &str) -> u32 {
+    match protocol {
+        "http:" => 0,
+        "https:" => 2,
+        "ws:" => 3,
+        "ftp:" => 4,
+        "wss:" => 5,
+        "file:" => 6,
+        _ => 1,
     }
 }
 

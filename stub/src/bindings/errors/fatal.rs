@@ -181,6 +181,7 @@ pub fn print(text: &str) {
 
 /// Ends the program; or only this thread, if it is a worker's: as soon as it gets out of what it is doing.
 pub fn exit(code: i32) {
+    crate::realm::enter(crate::bindings::profiling::end);
     match &Realm::current().thread.worker {
         Some(worker) => {
             worker.control.exit(code, None);
