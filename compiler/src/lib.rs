@@ -88,10 +88,10 @@ pub fn build(options: &BuildOptions, stub: &[u8], report: &mut dyn FnMut(&Diagno
 
     if options.optimize {
         let (root, _) = bundle::root_and_files(&graph);
-        optimize::merge(&mut graph, root);
+        graph::pool()?.install(|| optimize::merge(&mut graph, root));
     }
     if options.minify {
-        optimize::minify(&mut graph);
+        graph::pool()?.install(|| optimize::minify(&mut graph));
     }
     let is_plain = options.include.is_empty() && options.define.is_empty() && !options.minify && !options.optimize;
     let in_place = options.in_place && is_plain && graph.modules.values().all(|module| !module.transformed);

@@ -28,6 +28,7 @@ use crate::progress::Progress;
 use crate::transform::SourceMap;
 use choices::Choices;
 use resolve::{EdgeKind, Target};
+pub use walk::pool;
 
 /// The program.
 #[derive(Debug)]

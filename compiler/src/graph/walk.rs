@@ -69,13 +69,16 @@ pub enum Failure {
     Syntax(SyntaxError),
 }
 
+/// Threads for work on syntax trees.
+pub fn pool() -> Result<rayon::ThreadPool, Diagnostic> {
+    let pool = rayon::ThreadPoolBuilder::new().stack_size(STACK).build();
+    pool.map_err(|error| Diagnostic::error(format!("cannot start threads: {error}")))
+}
+
 /// Walks the graph from the entry and from the files that the user asked for.
 pub fn walk(entry: &Entry, choices: &Choices, progress: &Progress) -> Result<Walk, Diagnostic> {
     let walker = Walker::new(&entry.path, choices, progress);
-    let pool = rayon::ThreadPoolBuilder::new()
-        .stack_size(STACK)
-        .build()
-        .map_err(|error| Diagnostic::error(format!("cannot start threads: {error}")))?;
+    let pool = pool()?;
     pool.scope(|scope| {
         walker.module(scope, entry.path.clone());
         walker.links.follow(&entry.invoked);

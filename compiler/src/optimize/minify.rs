@@ -16,6 +16,7 @@ use swc_ecma_parser::lexer::Lexer;
 use swc_ecma_parser::{EsSyntax, Parser, StringInput, Syntax};
 use swc_ecma_transforms_base::fixer::{fixer, paren_remover};
 use swc_ecma_transforms_base::resolver;
+use swc_sourcemap::SourceMapBuilder;
 
 use crate::graph::Module;
 use crate::transform::{self, emit};
@@ -50,7 +51,32 @@ fn minified(path: &Path, module: &Module) -> Option<(String, transform::SourceMa
     let options = options(is_module);
     let mut program = swc_ecma_minifier::optimize(program, files.clone(), Some(&comments), None, &options, &extra);
     program.mutate(&mut fixer(Some(&comments)));
-    emit::emit(&files, &program, None, module.map.as_ref()).ok()
+    match &module.map {
+        Some(before) if module.is_merged => {
+            let (code, map) = emit::emit(&files, &program, None, None).ok()?;
+            Some((code, through(&map, before)))
+        }
+        before => emit::emit(&files, &program, None, before.as_ref()).ok(),
+    }
+}
+
+/// Where what `map` leads to comes from, by a map whose stretches go on.
+fn through(map: &transform::SourceMap, before: &transform::SourceMap) -> transform::SourceMap {
+    let mut builder = SourceMapBuilder::new(None);
+    for id in 0..before.get_source_count() {
+        let source = before.get_source(id).cloned().unwrap_or_default();
+        let id = builder.add_source(source);
+        builder.set_source_contents(id, before.get_source_contents(id).cloned());
+    }
+    for token in map.tokens() {
+        let (line, column) = token.get_src();
+        let Some(origin) = before.lookup_token(line, column).filter(|origin| origin.get_dst_line() == line) else {
+            continue;
+        };
+        let (to, from) = (token.get_dst(), origin.get_src());
+        builder.add_raw(to.0, to.1, from.0, from.1, Some(origin.get_src_id()), None, false);
+    }
+    builder.into_sourcemap()
 }
 
 /// Names of variables get short, and blanks and comments go. The minifier could do more, but no value is moved, and no

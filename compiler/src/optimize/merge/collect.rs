@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::panic::catch_unwind;
 
 use kiln_payload::Format;
 use swc_atoms::Atom;
@@ -23,6 +24,11 @@ use crate::scan::{Declared, parse, range};
 
 /// Reads a module, if it can be read.
 pub fn read(source: &str) -> Option<Facts> {
+    // A fault of the parser is no reason not to build.
+    catch_unwind(|| read_now(source)).ok().flatten()
+}
+
+fn read_now(source: &str) -> Option<Facts> {
     GLOBALS.set(&Globals::new(), || {
         let (Format::Module, Ok(mut program)) = parse(source, Declared::Module) else { return None };
         let (unresolved, top_level) = (Mark::new(), Mark::new());

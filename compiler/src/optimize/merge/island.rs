@@ -80,7 +80,7 @@ impl<'a, 'g> Writer<'a, 'g> {
         }
         for member in &island.members {
             let Some(source) = sources.get_mut(member) else { continue };
-            let mut end = 0;
+            let mut end = source.start();
             for (item, is_live) in self.world.facts(*member).items.iter().zip(&self.live.items[*member]) {
                 let before = std::mem::replace(&mut end, item.range.end)..item.range.start;
                 let comments = &source.text[before.clone()];

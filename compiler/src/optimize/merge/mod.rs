@@ -43,6 +43,7 @@ pub fn merge(graph: &mut ModuleGraph, root: PathBuf) {
         return;
     }
     let places = Places { root };
+    let uses_maps = graph.modules.values().any(|module| uses_maps(&module.source));
     let changes;
     {
         let mut world = World::new(graph);
@@ -50,6 +51,8 @@ pub fn merge(graph: &mut ModuleGraph, root: PathBuf) {
             let node = &world.nodes[number];
             let fit = match () {
                 () if node.path.to_str().is_none() || warns(node.path) => Fit::Never,
+                () if node.module.source.contains("# sourceURL=") => Fit::Never,
+                () if uses_maps && has_map(&node.module.source) => Fit::Never,
                 () if !node.facts.places.is_empty() && !places.is_plain(node.path) => Fit::Last,
                 () => Fit::Any,
             };
@@ -122,6 +125,19 @@ fn hooks_loading(graph: &ModuleGraph) -> bool {
         let asks = module.edges.values().any(is_loader) || (has("getBuiltinModule") && names_it());
         asks && has("register")
     })
+}
+
+/// How a comment begins that says where a file's source map is.
+const MAP: &str = "# sourceMappingURL=";
+
+fn has_map(source: &str) -> bool {
+    source.contains(MAP)
+}
+
+/// Whether a module does something with source maps of files, which merged files have none of.
+fn uses_maps(source: &str) -> bool {
+    let is_code = |(at, _): (usize, &str)| !source[..at].ends_with("# ");
+    source.contains("setSourceMapsEnabled") || source.match_indices("sourceMappingURL").any(is_code)
 }
 
 /// Whether Node warns of a module whose kind nothing says.

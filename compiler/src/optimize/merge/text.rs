@@ -38,6 +38,11 @@ impl<'a> Source<'a> {
         Self { id, text, map, edits, lines, last: (0, 0, 0) }
     }
 
+    /// Where it begins to mean something: behind a line for the shell.
+    pub fn start(&self) -> usize {
+        if self.text.starts_with("#!") { self.lines.get(1).copied().unwrap_or(self.text.len()) } else { 0 }
+    }
+
     /// The line and column of an offset.
     fn position(&mut self, offset: usize) -> (u32, u32) {
         let line = self.lines.partition_point(|start| *start <= offset) - 1;
