@@ -30,6 +30,10 @@ projects! {
     zlib zlib_bytes
 }
 
+/// The projects of several ES modules, which are built with `--optimize`, too.
+const MERGED: &[&str] =
+    &["decorators", "jsx", "origins", "own_place", "tsconfig", "typescript", "wasm", "worker", "workspaces"];
+
 const ENTRIES: [&str; 7] = ["main.js", "main.mjs", "main.cjs", "main.ts", "main.mts", "main.cts", "main.tsx"];
 
 #[test]
@@ -54,7 +58,13 @@ fn check(project: &str) {
     let runs = runs(&folder);
     let expected = fs::read_to_string(folder.join("expected")).ok();
     let setting = Setting { environment: &environment, cwd: None, expected: expected.as_deref(), options: &[] };
-    let failures = compare(&workspace, entry, &runs, &setting).err().map(|why| format!("{project}\n{why}"));
+    let mut failures = compare(&workspace, entry, &runs, &setting).err().map(|why| format!("{project}\n{why}"));
+    if MERGED.contains(&project) {
+        workspace.copy(&folder);
+        let setting = Setting { options: &["--optimize"], ..setting };
+        let optimized = compare(&workspace, entry, &runs, &setting).err();
+        failures = failures.or(optimized.map(|why| format!("{project} with --optimize\n{why}")));
+    }
     report_differences(&[project.to_owned()], failures.into_iter().collect());
 }
 
