@@ -391,16 +391,22 @@ pub fn exists(path: &CStr) -> bool {
     unsafe { libc::access(path.as_ptr(), libc::F_OK) == 0 }
 }
 
-/// Whether there is a folder at `path`; an error if there is nothing. On this thread.
-pub fn is_dir(path: &CStr) -> Result<bool, i32> {
+/// What is at `path`; if that is a link, what it leads to or the link itself. On this thread.
+pub fn stat(path: &CStr, follows: bool) -> Result<Stat, i32> {
+    let call = if follows { sys::uv_fs_stat } else { sys::uv_fs_lstat };
     // SAFETY: as in `run`.
     unsafe {
         let mut request: sys::uv_fs_t = std::mem::zeroed();
-        let result = sys::uv_fs_stat(std::ptr::null_mut(), &mut request, path.as_ptr(), None);
-        let mode = request.statbuf.st_mode;
+        let result = call(std::ptr::null_mut(), &mut request, path.as_ptr(), None);
+        let stat = request.statbuf;
         sys::uv_fs_req_cleanup(&mut request);
-        if result < 0 { Err(result) } else { Ok(mode as u32 & libc::S_IFMT == libc::S_IFDIR) }
+        if result < 0 { Err(result) } else { Ok(stat) }
     }
+}
+
+/// Whether there is a folder at `path`; an error if there is nothing. On this thread.
+pub fn is_dir(path: &CStr) -> Result<bool, i32> {
+    stat(path, true).map(|stat| stat.st_mode as u32 & libc::S_IFMT == libc::S_IFDIR)
 }
 
 /// Reads into memory that JavaScript may see. On this thread.
