@@ -264,36 +264,34 @@ struct Segment {
 /// what they are the first to ask for, and what somebody may notice that happens between them.
 fn loads(world: &World, order: &Order, members: &[usize]) -> Vec<Dep> {
     let is_member = |module: usize| members.contains(&module);
-    let mut entered = BTreeSet::new();
-    let mut left = members.len();
+    let begin = order.steps.iter().position(|step| matches!(step, Step::Enter(module, _) if is_member(*module)));
+    let end = order.steps.iter().rposition(|step| matches!(step, Step::Evaluate(module) if is_member(*module)));
+    let between = begin.zip(end).map_or(&[][..], |(begin, end)| &order.steps[begin..end]);
+    // What is evaluated later is what asks for members, and not the other way round.
+    let evaluated: BTreeSet<usize> = between
+        .iter()
+        .filter_map(|step| match step {
+            Step::Evaluate(module) => Some(*module),
+            _ => None,
+        })
+        .collect();
+    let mut covered = BTreeSet::new();
     let mut found = Vec::new();
-    for step in &order.steps {
+    for step in between {
         match step {
-            Step::Enter(module, _) if is_member(*module) => {
-                entered.insert(*module);
-            }
-            _ if entered.is_empty() => {}
-            Step::Enter(module, by) => {
-                // What else has been entered since then loads this by itself.
-                let is_first = by.is_some_and(|by| is_member(by) || !entered.contains(&by));
-                let by_member = by.is_some_and(is_member);
-                entered.insert(*module);
-                if is_first && (by_member || !world.is_quiet(*module)) {
+            Step::Enter(module, Some(by)) if !is_member(*module) && evaluated.contains(module) => {
+                if covered.contains(by) {
+                    // What is found already loads it.
+                    covered.insert(*module);
+                } else if is_member(*by) || !world.is_quiet(*module) {
+                    covered.insert(*module);
                     found.push(Dep::Module(*module));
                 }
             }
-            Step::Load(other, by) => {
-                if is_member(*by) || (!entered.contains(by) && !other.is_quiet) {
-                    found.push(Dep::Other((*other).clone()));
-                }
+            Step::Load(other, by) if is_member(*by) || (!covered.contains(by) && !other.is_quiet) => {
+                found.push(Dep::Other((*other).clone()));
             }
-            Step::Evaluate(module) if is_member(*module) => {
-                left -= 1;
-                if left == 0 {
-                    break;
-                }
-            }
-            Step::Evaluate(_) => {}
+            _ => {}
         }
     }
     let rest: Vec<Dep> = asked_for(world, members).into_iter().filter(|dep| !found.contains(dep)).collect();
