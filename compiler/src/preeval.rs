@@ -119,7 +119,7 @@ pub fn snapshot(stub: &[u8], bundle: &Bundle, evaluated: bool) -> Result<(Vec<u8
     };
     // One module alone is the entry, which runs at start.
     if bundle.index.modules.len() > 1
-        && let Err(why) = find_units(&image, bundle, &rehearsal.report, &mut evaluation)
+        && let Err(why) = find_units(&image, bundle, (&rehearsal.report, &bytes), &mut evaluation)
     {
         evaluation.units.clear();
         evaluation.failure = Some(why.render(false));
@@ -151,7 +151,7 @@ pub fn snapshot(stub: &[u8], bundle: &Bundle, evaluated: bool) -> Result<(Vec<u8
 fn find_units(
     image: &BuildImage,
     bundle: &Bundle,
-    report: &str,
+    (report, rehearsal): (&str, &[u8]),
     evaluation: &mut Evaluation,
 ) -> Result<(), Diagnostic> {
     let report: Report = parse(report.as_bytes())?;
@@ -175,7 +175,7 @@ fn find_units(
         }
         let plan: Vec<Unit> =
             units.iter().map(|id| Unit { path: loads[*id].path.clone(), ..Unit::default() }).collect();
-        let checked: Vec<Checked> = parse(&image.run("--kiln-check", &plan, &[], Some(LIMIT))?)?;
+        let checked: Vec<Checked> = parse(&image.run("--kiln-check", &plan, rehearsal, Some(LIMIT))?)?;
         evaluation.units.clear();
         let before = refused.len();
         for (id, checked) in units.iter().zip(checked) {

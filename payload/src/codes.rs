@@ -10,6 +10,8 @@ use crate::image::{Damage, Section};
 pub struct Codes {
     /// One for each module that has one.
     pub modules: Vec<Code>,
+    /// The same for modules of Node's library, by their positions in it, where a rehearsal has used them.
+    pub library: Vec<Code>,
 }
 
 /// The code cache of a module.
@@ -30,6 +32,8 @@ pub struct Rehearsal {
     pub report: String,
     /// What was compiled.
     pub codes: Codes,
+    /// Which modules of Node's library the program's modules had it load, by their positions.
+    pub loads: Vec<u32>,
 }
 
 impl Codes {
@@ -96,7 +100,7 @@ mod tests {
     #[test]
     fn finds_a_module_s_code() {
         let code = |module| Code { module, bytes: vec![module as u8; 100], ..Code::default() };
-        let mut codes = Codes { modules: vec![code(2), code(5)] };
+        let mut codes = Codes { modules: vec![code(2), code(5)], ..Codes::default() };
         codes.compress().unwrap();
         let mut aligned = rkyv::util::AlignedVec::<16>::new();
         aligned.extend_from_slice(&codes.to_bytes());

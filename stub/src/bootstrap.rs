@@ -211,13 +211,30 @@ pub fn preload<'s>(scope: &mut PinScope<'s, '_>, has_es_modules: bool, reached: 
     let ids: BTreeSet<&str> = ids.filter(|id| library::position(id).is_some()).collect();
     let es_modules = ES_MODULES.iter().filter(|_| has_es_modules);
     for id in EVERY_START.iter().chain(es_modules).copied().chain(ids) {
-        let id = js::string(scope, id);
-        let undefined = js::undefined(scope);
-        trap::arm(true);
-        v8::tc_scope!(let caught, scope);
-        require.call(caught, undefined, &[id.into()]);
-        trap::arm(false);
+        load(scope, require, id);
     }
+}
+
+/// Evaluates those built-in modules that a rehearsal has loaded besides, by their `ids`.
+pub fn preload_rehearsed(scope: &mut PinScope, ids: impl Iterator<Item = &'static str>) {
+    let Some(require) = Realm::current().function(scope, builtins::REQUIRE) else { return };
+    let is_script = |id: &str| NO_MODULES.iter().any(|folder| id.starts_with(folder));
+    for id in ids.filter(|id| !is_script(id)) {
+        load(scope, require, id);
+    }
+}
+
+/// Where the scripts of Node's library are that nobody can load as modules.
+const NO_MODULES: &[&str] = &["internal/bootstrap/", "internal/main/", "internal/per_context/"];
+
+/// Evaluates the built-in module `id`, unless that would touch the world.
+fn load<'s>(scope: &mut PinScope<'s, '_>, require: Local<'s, v8::Function>, id: &str) {
+    let id = js::string(scope, id);
+    let undefined = js::undefined(scope);
+    trap::arm(true);
+    v8::tc_scope!(let caught, scope);
+    require.call(caught, undefined, &[id.into()]);
+    trap::arm(false);
 }
 
 /// The external references of this file.

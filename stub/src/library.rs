@@ -29,6 +29,11 @@ pub fn ids() -> impl ExactSizeIterator<Item = &'static str> {
     ENTRIES.iter().map(|entry| entry.id)
 }
 
+/// The id of the built-in module at `position`.
+pub fn id(position: usize) -> Option<&'static str> {
+    ENTRIES.get(position).map(|entry| entry.id)
+}
+
 /// The position of a built-in module in [`ids`].
 pub fn position(id: &str) -> Option<usize> {
     ENTRIES.binary_search_by(|entry| entry.id.cmp(id)).ok()
@@ -60,6 +65,11 @@ impl Library {
     /// Has modules compiled from these code caches from now on.
     pub fn set_caches(&self, caches: Caches) {
         let _ = self.caches.set(caches);
+    }
+
+    /// All code caches, by position.
+    pub fn caches(&self) -> Caches {
+        self.caches.get().cloned().unwrap_or_default()
     }
 
     /// The code cache of the module at `position`.

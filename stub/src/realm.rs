@@ -46,6 +46,8 @@ pub struct Program {
     pub library: Library,
     /// While a snapshot is taken after a rehearsal: code caches of the modules that a start loads, by module.
     pub codes: OnceLock<FxHashMap<u32, Vec<u8>>>,
+    /// Which modules of Node's library the program's modules load, as a rehearsal has found, by their positions.
+    pub loads: OnceLock<Vec<u32>>,
 }
 
 thread_local! {

@@ -7,7 +7,7 @@ use v8::PinScope;
 use crate::bindings::{self, contextify, errors, module_wrap, task_queue, wasm_web_api};
 use crate::realm::{Program, Realm};
 use crate::thread::Thread;
-use crate::{binding, bootstrap, platform, preeval, trace, train, uv};
+use crate::{binding, bootstrap, library, platform, preeval, trace, uv};
 
 /// V8 flags of every isolate. They are the same when a snapshot is taken and when it is restored.
 ///
@@ -74,7 +74,6 @@ fn references(program: &'static Program) -> Vec<v8::ExternalReference> {
 /// Sets up Node's library and the program's modules, and takes a snapshot of it. The modules are compiled, and those that
 /// `units` load are evaluated.
 pub fn take(program: &'static Program, units: &[preeval::Unit]) -> Result<Vec<u8>, Failure> {
-    program.library.set_caches(train::rehearse(program));
     let references = references(program);
     let mut isolate = v8::Isolate::snapshot_creator(Some(references.into()), None);
     prepare(&mut isolate, true);
@@ -131,6 +130,8 @@ pub(crate) fn set_up(scope: &mut PinScope, program: &'static Program) -> Result<
         .iter()
         .any(|module| !module.imports.is_empty() || matches!(module.format, kiln_payload::ArchivedFormat::Module));
     bootstrap::preload(caught, has_es_modules, targets.map(|target| target.as_str()));
+    let loads = program.loads.get().into_iter().flatten();
+    bootstrap::preload_rehearsed(caught, loads.filter_map(|position| library::id(*position as usize)));
     Ok(())
 }
 

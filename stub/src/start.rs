@@ -5,7 +5,7 @@ use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use kiln_payload::{Damage, Image, Rehearsal, Seal, SectionId, Unverified};
+use kiln_payload::{Damage, Image, Seal, SectionId, Unverified};
 
 use crate::command_line::{self, Task};
 use crate::library::Library;
@@ -117,7 +117,8 @@ fn program(image: Image) -> Result<&'static Program, String> {
         })
         .collect();
     let sources = sources.map_err(|damage: kiln_payload::Damage| damage.to_string())?;
-    Ok(Box::leak(Box::new(Program { image, sources, library: Library::new(), codes: OnceLock::new() })))
+    let library = Library::new();
+    Ok(Box::leak(Box::new(Program { image, sources, library, codes: OnceLock::new(), loads: OnceLock::new() })))
 }
 
 /// What a build image can be asked for, with files for the result, with units, and of the rehearsal, or an empty one:
@@ -137,15 +138,13 @@ fn build(image: Image) -> i32 {
         let units: Vec<preeval::Unit> = serde_json::from_str(&units).map_err(|error| error.to_string())?;
         match order.to_str() {
             Some("--kiln-rehearse") => Ok(preeval::rehearse(program).to_bytes()),
-            Some("--kiln-check") => Ok(preeval::check(program, &units).to_string().into_bytes()),
-            _ => {
+            order => {
                 let rehearsal = std::fs::read(rehearsal).map_err(|error| error.to_string())?;
-                if let Some(rehearsal) = Rehearsal::from_bytes(&rehearsal) {
-                    let codes = rehearsal.codes.modules.into_iter();
-                    // It is only set here.
-                    let _ = program.codes.set(codes.map(|code| (code.module, code.bytes)).collect());
+                preeval::code::set(program, &rehearsal);
+                match order {
+                    Some("--kiln-check") => Ok(preeval::check(program, &units).to_string().into_bytes()),
+                    _ => snapshot::take(program, &units),
                 }
-                snapshot::take(program, &units)
             }
         }
     });

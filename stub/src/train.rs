@@ -30,6 +30,22 @@ thread_local! {
 #[derive(Default)]
 struct Compiled(RefCell<Vec<(usize, v8::Global<v8::Function>)>>);
 
+/// Whether what this thread compiles of Node's library is noted from now on, as what a start needs.
+pub fn note_from_now(noting: bool) {
+    TRAINING.set(noting);
+}
+
+/// How many of the library's modules this thread has noted.
+pub fn count() -> usize {
+    Realm::current().room::<Compiled>().0.borrow().len()
+}
+
+/// The positions of the modules that this thread has noted, but for the first `skipped`.
+pub fn noted_since(skipped: usize) -> Vec<usize> {
+    let compiled = Realm::current().room::<Compiled>();
+    compiled.0.borrow().iter().skip(skipped).map(|(position, _)| *position).collect()
+}
+
 /// Notes the function that the library's module at `position` was compiled to, during a rehearsal.
 pub fn note(scope: &v8::PinScope, position: usize, function: v8::Local<v8::Function>) {
     if TRAINING.get() {
@@ -42,7 +58,7 @@ pub fn note(scope: &v8::PinScope, position: usize, function: v8::Local<v8::Funct
 pub fn rehearse(program: &'static Program) -> Caches {
     // A thread of its own: the state of a realm and of an event loop belongs to a thread.
     let thread = std::thread::Builder::new().stack_size(8 << 20).spawn(move || {
-        TRAINING.set(true);
+        note_from_now(true);
         let folder = Folder::new();
         let mut isolate = v8::Isolate::new(v8::CreateParams::default());
         snapshot::prepare(&mut isolate, true);
@@ -85,7 +101,8 @@ fn run(scope: &mut v8::PinScope, folder: Option<&Folder>) -> Option<()> {
     Some(())
 }
 
-fn caches(scope: &mut v8::PinScope) -> Caches {
+/// Code caches of the library's modules that this thread has compiled, with the functions in them that ran.
+pub fn caches(scope: &mut v8::PinScope) -> Caches {
     let compiled = Realm::current().room::<Compiled>();
     let compiled = compiled.0.borrow();
     let cache = |(position, function): &(usize, v8::Global<v8::Function>)| {

@@ -4,12 +4,12 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 
-use kiln_payload::{ArchivedFormat, Code, Codes};
+use kiln_payload::{ArchivedFormat, Code, Codes, Rehearsal};
 use v8::{Function, Global, Local, Module, PinScope, UnboundModuleScript};
 
 use crate::bindings::{contextify, module_wrap};
 use crate::realm::{Program, Realm};
-use crate::{trap, vfs};
+use crate::{train, trap, vfs};
 
 /// What was compiled while the program was rehearsed.
 #[derive(Default)]
@@ -50,7 +50,27 @@ pub fn rehearsed(scope: &mut PinScope) -> Codes {
         };
         Some(Code { module: *module, plain_len: 0, bytes: bytes?.to_vec() })
     };
-    Codes { modules: compiled.iter().filter_map(cache).collect() }
+    let modules = compiled.iter().filter_map(cache).collect();
+    // Those of what it has not loaded are as every start needs them.
+    let mut library = Realm::current().program.library.caches();
+    library.extend(train::caches(scope));
+    let mut library: Vec<_> =
+        library.into_iter().map(|(position, bytes)| Code { module: position as u32, plain_len: 0, bytes }).collect();
+    library.sort_by_key(|code| code.module);
+    Codes { modules, library }
+}
+
+/// Has the program's modules and those of Node's library compiled from what a rehearsal has made, given by its bytes; or
+/// the library from what it needs for every start, if there was none.
+pub fn set(program: &'static Program, rehearsal: &[u8]) {
+    let Some(Rehearsal { codes: Codes { modules, library }, loads, .. }) = Rehearsal::from_bytes(rehearsal) else {
+        program.library.set_caches(train::rehearse(program));
+        return;
+    };
+    // They are only set here.
+    let _ = program.codes.set(modules.into_iter().map(|code| (code.module, code.bytes)).collect());
+    let _ = program.loads.set(loads);
+    program.library.set_caches(library.into_iter().map(|code| (code.module as usize, code.bytes)).collect());
 }
 
 /// Code caches of `modules` for the isolate that it runs in, which is one of a start: V8 takes them in no other.
@@ -70,7 +90,7 @@ pub fn waiting(scope: &mut PinScope, program: &'static Program, modules: &[u32])
         };
         Some(Code { module: *id, plain_len: 0, bytes: bytes.to_vec() })
     };
-    Codes { modules: modules.iter().filter_map(cache).collect() }
+    Codes { modules: modules.iter().filter_map(cache).collect(), library: Vec::new() }
 }
 
 /// The id of the embedded module at `path`, if its text is `code`.

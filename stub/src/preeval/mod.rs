@@ -24,7 +24,7 @@ use crate::bindings::{builtins, contextify, mksnapshot, task_queue, util};
 use crate::realm::{Program, Realm};
 use crate::thread::Thread;
 use crate::trap::{self, Guard};
-use crate::{bootstrap, callback, js, snapshot, trace, uv};
+use crate::{bootstrap, callback, js, snapshot, trace, train, uv};
 
 pub use adopt::{begin, take};
 
@@ -60,9 +60,16 @@ const MISSING: &[&str] = &[
 /// Loads the program, in an isolate of its own. Returns which modules it loads, and which traps they touch.
 pub fn rehearse(program: &'static Program) -> Rehearsal {
     let mut codes = Codes::default();
+    program.library.set_caches(train::rehearse(program));
+    let mut loads = Vec::new();
+    train::note_from_now(true);
     let report = apart(program, |scope, entry| {
+        // What the traps look at is no business of the program.
+        train::note_from_now(false);
         let runner = Runner::new(scope)?;
         runner.prepare(scope, entry, true)?;
+        train::note_from_now(true);
+        let noted = train::count();
         let url = js::string(scope, &contextify::file_url(entry));
         let entry = js::string(scope, entry);
         trap::note();
@@ -74,6 +81,7 @@ pub fn rehearse(program: &'static Program) -> Rehearsal {
             }
         }
         codes = code::rehearsed(scope);
+        loads = train::noted_since(noted).into_iter().map(|position| position as u32).collect();
         trap::arm(false);
         let report = catching(scope, |scope| {
             let undefined = js::undefined(scope);
@@ -85,7 +93,7 @@ pub fn rehearse(program: &'static Program) -> Rehearsal {
         let traps: Vec<_> = trap::touched().into_iter().map(touch).collect();
         Ok(json!({ "rehearsal": report, "traps": traps }))
     });
-    Rehearsal { report: report.to_string(), codes }
+    Rehearsal { report: report.to_string(), codes, loads }
 }
 
 /// Evaluates units, given by their paths, in an isolate of their own. Returns what became of each.
@@ -188,7 +196,7 @@ impl<'s> Runner<'s> {
         let reached = reached(scope)?;
         let lazy = Realm::current().map(scope, util::LAZY);
         let more = [("missing", missing.into()), ("root", root.into()), ("reached", reached), ("lazy", lazy.into())];
-        let functions = call(scope, RUN, &[&natives[..], &more[..]].concat())?;
+        let functions = call(scope, RUN, &[&natives[..], &more[..]].concat(), CompileOptions::EagerCompile)?;
         let functions = Local::<Object>::try_from(functions).map_err(|error| error.to_string())?;
         Ok(Runner(functions))
     }
@@ -220,7 +228,7 @@ impl<'s> Runner<'s> {
                 ("lazy", lazy.into()),
                 ("reached", reached),
             ];
-            call(scope, TRAPS, &more)?;
+            call(scope, TRAPS, &more, CompileOptions::NoCompileOptions)?;
         }
         self.call(scope, "watch", &[])?;
         Ok(())
@@ -318,6 +326,7 @@ fn call<'s>(
     scope: &mut PinScope<'s, '_>,
     text: &str,
     more: &[(&str, Local<'s, Value>)],
+    options: CompileOptions,
 ) -> Result<Local<'s, Value>, String> {
     catching(scope, |scope| {
         let realm = Realm::current();
@@ -325,7 +334,6 @@ fn call<'s>(
         let mut source = script_compiler::Source::new(text, None);
         let names = ["process", "require"].into_iter().chain(more.iter().map(|(name, _)| *name));
         let names: Vec<_> = names.map(|name| js::name(scope, name)).collect();
-        let options = CompileOptions::NoCompileOptions;
         let reason = NoCacheReason::NoReason;
         let function = script_compiler::compile_function(scope, &mut source, &names, &[], options, reason)?;
         let mut arguments = vec![realm.slot(scope, bootstrap::PROCESS)?, realm.slot(scope, builtins::REQUIRE)?];
