@@ -77,6 +77,8 @@ impl BuildImage {
             .env_clear()
             .current_dir("/")
             .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
             .output()
             .map_err(failed)?;
         if !output.status.success() {

@@ -129,11 +129,8 @@ pub fn become_worker<'s>(scope: &mut PinScope<'s, '_>) -> Option<()> {
     let require = realm.function(scope, builtins::REQUIRE)?;
     let internal_binding = realm.slot(scope, builtins::INTERNAL_BINDING)?;
     let primordials = realm.slot(scope, PRIMORDIALS)?;
-    let id = js::string(scope, "internal/bootstrap/realm");
+    let modules = modules(scope)?;
     let undefined = js::undefined(scope);
-    let loader: Local<Object> = require.call(scope, undefined, &[id.into()])?.try_into().ok()?;
-    let class: Local<Object> = js::get(scope, loader, "BuiltinModule")?.try_into().ok()?;
-    let modules: Local<v8::Map> = js::get(scope, class, "map")?.try_into().ok()?;
     for id in THREAD_MODULES {
         let id = js::string(scope, id);
         let module = modules.get(scope, id.into()).and_then(|module| Local::<Object>::try_from(module).ok());
@@ -205,14 +202,38 @@ const ES_MODULES: &[&str] =
 
 /// Evaluates built-in modules that the program will ask for: those of every start, of ES modules if it `has_es_modules`,
 /// and `reached`, which are specifiers such as `node:fs`. One that touches the world stays for run time.
-pub fn preload<'s>(scope: &mut PinScope<'s, '_>, has_es_modules: bool, reached: impl Iterator<Item = &'static str>) {
+///
+/// Of those that ES modules have `imported` all exports are read, as is done when they are: some load more then.
+pub fn preload<'s>(
+    scope: &mut PinScope<'s, '_>,
+    has_es_modules: bool,
+    reached: impl Iterator<Item = &'static str>,
+    imported: &BTreeSet<&str>,
+) {
     let Some(require) = Realm::current().function(scope, builtins::REQUIRE) else { return };
     let ids = reached.filter_map(|specifier| specifier.strip_prefix("node:"));
     let ids: BTreeSet<&str> = ids.filter(|id| library::position(id).is_some()).collect();
     let es_modules = ES_MODULES.iter().filter(|_| has_es_modules);
     for id in EVERY_START.iter().chain(es_modules).copied().chain(ids) {
-        load(scope, require, id);
+        let exports = load(scope, require, id);
+        if imported.contains(id) {
+            exports.and_then(|exports| read_all(scope, exports));
+        }
     }
+}
+
+/// Reads every property of `exports`, but for those that need the world.
+fn read_all<'s>(scope: &mut PinScope<'s, '_>, exports: Local<'s, Value>) -> Option<()> {
+    let exports = Local::<Object>::try_from(exports).ok()?;
+    let keys = exports.get_own_property_names(scope, Default::default())?;
+    for index in 0..keys.length() {
+        let key = keys.get_index(scope, index)?;
+        trap::arm(true);
+        v8::tc_scope!(let caught, scope);
+        exports.get(caught, key);
+        trap::arm(false);
+    }
+    Some(())
 }
 
 /// Evaluates those built-in modules that a rehearsal has loaded besides, by their `ids`.
@@ -224,17 +245,42 @@ pub fn preload_rehearsed(scope: &mut PinScope, ids: impl Iterator<Item = &'stati
     }
 }
 
+/// Compiles those built-in modules for a start that could not be evaluated, as far as it was tried.
+pub fn precompile_others(scope: &mut PinScope) {
+    let Some(modules) = modules(scope) else { return };
+    for id in builtins::compiled() {
+        let key = js::string(scope, id);
+        let module = modules.get(scope, key.into()).and_then(|module| Local::<Object>::try_from(module).ok());
+        let loaded = module.and_then(|module| js::get(scope, module, "loaded"));
+        if loaded.is_some_and(|loaded| loaded.is_false()) {
+            v8::tc_scope!(let scope, scope);
+            builtins::precompile(scope, id);
+        }
+    }
+}
+
+/// The map of all built-in modules, by their ids.
+fn modules<'s>(scope: &mut PinScope<'s, '_>) -> Option<Local<'s, v8::Map>> {
+    let require = Realm::current().function(scope, builtins::REQUIRE)?;
+    let id = js::string(scope, "internal/bootstrap/realm");
+    let undefined = js::undefined(scope);
+    let loader: Local<Object> = require.call(scope, undefined, &[id.into()])?.try_into().ok()?;
+    let class: Local<Object> = js::get(scope, loader, "BuiltinModule")?.try_into().ok()?;
+    js::get(scope, class, "map")?.try_into().ok()
+}
+
 /// Where the scripts of Node's library are that nobody can load as modules.
 const NO_MODULES: &[&str] = &["internal/bootstrap/", "internal/main/", "internal/per_context/"];
 
-/// Evaluates the built-in module `id`, unless that would touch the world.
-fn load<'s>(scope: &mut PinScope<'s, '_>, require: Local<'s, v8::Function>, id: &str) {
+/// Evaluates the built-in module `id`, unless that would touch the world. Returns its exports.
+fn load<'s>(scope: &mut PinScope<'s, '_>, require: Local<'s, v8::Function>, id: &str) -> Option<Local<'s, Value>> {
     let id = js::string(scope, id);
     let undefined = js::undefined(scope);
     trap::arm(true);
     v8::tc_scope!(let caught, scope);
-    require.call(caught, undefined, &[id.into()]);
+    let exports = require.call(caught, undefined, &[id.into()]);
     trap::arm(false);
+    exports
 }
 
 /// The external references of this file.

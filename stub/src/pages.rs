@@ -10,11 +10,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// What x86-64, and AArch64 with pages of 4 kB, call a huge page.
 const HUGE: usize = 2 << 20;
-/// How much of V8's heap lies in large pages for a small program, whose snapshot is not longer than [`SMALL_SNAPSHOT`].
-/// What comes later is allocated as V8 does.
-const LEAST_ROOM: usize = 2 * HUGE;
-const MOST_ROOM: usize = 16 * HUGE;
-const SMALL_SNAPSHOT: usize = 5 << 19;
+/// How much of V8's heap may lie in large pages. What comes later is allocated as V8 does. Where a program stops short of
+/// the end, what it has not touched is never there.
+const ROOM: usize = 16 * HUGE;
+/// The same of the allocator's memory.
+const ALLOCATOR_ROOM: usize = 4 * HUGE;
 /// The size and the alignment of V8's ordinary heap pages.
 const V8_PAGE: usize = 256 << 10;
 
@@ -24,13 +24,11 @@ const READ_WRITE: c_int = 2;
 
 /// Whether V8's next heap page is the first that is worth a large one.
 static READY: AtomicBool = AtomicBool::new(false);
-/// How much of V8's heap will lie in large pages.
-static ROOM: AtomicUsize = AtomicUsize::new(LEAST_ROOM);
 /// Where V8's next heap page goes, and where the room for them ends. 0 without a room.
 static NEXT: AtomicUsize = AtomicUsize::new(0);
 static END: AtomicUsize = AtomicUsize::new(0);
 
-/// Has the allocator go on in a large page. Once for each process, before V8 and the program allocate.
+/// Has the allocator go on in large pages. Once for each process, before V8 and the program allocate.
 pub fn prepare_allocator() {
     // More than the allocator has left at this point, so that it grows; and what it then writes to.
     const FIRST: usize = 160 << 10;
@@ -42,14 +40,14 @@ pub fn prepare_allocator() {
         // for each file that is read costs more, in page faults, than reading it.
         libc::mallopt(libc::M_MMAP_THRESHOLD, 16 * HUGE as c_int);
         libc::mallopt(libc::M_TRIM_THRESHOLD, 32 * HUGE as c_int);
-        libc::mallopt(libc::M_TOP_PAD, 2 * HUGE as c_int);
+        libc::mallopt(libc::M_TOP_PAD, (ALLOCATOR_ROOM + HUGE) as c_int);
         let end = libc::sbrk(0) as usize;
         let start = (end + FIRST).next_multiple_of(HUGE);
         // A page in which anything was written can't become part of a large one.
         if libc::sbrk((start - FIRST - end) as isize) as isize != -1 {
             // The compiler must not see that nobody uses it.
             libc::free(std::hint::black_box(libc::malloc(FIRST - (8 << 10))));
-            libc::madvise(start as *mut c_void, HUGE, libc::MADV_HUGEPAGE);
+            libc::madvise(start as *mut c_void, ALLOCATOR_ROOM, libc::MADV_HUGEPAGE);
         }
     }
 }
@@ -91,20 +89,12 @@ extern "C" fn set_permissions(address: *mut c_void, size: usize, access: c_int) 
     unsafe { v8_set_permissions(address, size, access) }
 }
 
-/// Says how long the snapshot is that V8 will restore: what is in it takes more memory than its text, and a program that
-/// brings much will allocate much.
-pub fn expect_snapshot(length: usize) {
-    let more = (length.saturating_sub(SMALL_SNAPSHOT) * 2).next_multiple_of(HUGE);
-    ROOM.store((LEAST_ROOM + more).min(MOST_ROOM), Ordering::Relaxed);
-}
-
 /// Maps the room.
 fn make_room() {
-    let room = ROOM.load(Ordering::Relaxed);
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
     // SAFETY: the mapping is new and nobody else's; what is cut off of it lies inside of it.
     unsafe {
-        let map = libc::mmap(ptr::null_mut(), room + HUGE, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0);
+        let map = libc::mmap(ptr::null_mut(), ROOM + HUGE, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0);
         if map == libc::MAP_FAILED {
             return;
         }
@@ -113,11 +103,11 @@ fn make_room() {
         if start > map {
             libc::munmap(map as *mut c_void, start - map);
         }
-        libc::munmap((start + room) as *mut c_void, map + HUGE - start);
-        libc::madvise(start as *mut c_void, room, libc::MADV_HUGEPAGE);
+        libc::munmap((start + ROOM) as *mut c_void, map + HUGE - start);
+        libc::madvise(start as *mut c_void, ROOM, libc::MADV_HUGEPAGE);
         // As V8 does with its heap: a child is there to run another program.
-        libc::madvise(start as *mut c_void, room, libc::MADV_DONTFORK);
+        libc::madvise(start as *mut c_void, ROOM, libc::MADV_DONTFORK);
         NEXT.store(start, Ordering::Relaxed);
-        END.store(start + room, Ordering::Relaxed);
+        END.store(start + ROOM, Ordering::Relaxed);
     }
 }

@@ -129,9 +129,13 @@ pub(crate) fn set_up(scope: &mut PinScope, program: &'static Program) -> Result<
         .modules
         .iter()
         .any(|module| !module.imports.is_empty() || matches!(module.format, kiln_payload::ArchivedFormat::Module));
-    bootstrap::preload(caught, has_es_modules, targets.map(|target| target.as_str()));
+    let es_modules = index.modules.iter().filter(|module| module.format == kiln_payload::ArchivedFormat::Module);
+    let imported = es_modules.flat_map(|module| module.imports.values());
+    let imported = imported.filter_map(|target| target.as_str().strip_prefix("node:")).collect();
+    bootstrap::preload(caught, has_es_modules, targets.map(|target| target.as_str()), &imported);
     let loads = program.loads.get().into_iter().flatten();
     bootstrap::preload_rehearsed(caught, loads.filter_map(|position| library::id(*position as usize)));
+    bootstrap::precompile_others(caught);
     Ok(())
 }
 

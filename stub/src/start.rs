@@ -48,10 +48,7 @@ pub fn main() -> ! {
         Some(section) if image.section(SectionId::Code).is_some_and(|code| code.bytes.is_empty()) => {
             make_code(image, section.bytes)
         }
-        Some(section) => {
-            pages::expect_snapshot(section.bytes.len());
-            run(image, section.bytes, Verification::begin(rest))
-        }
+        Some(section) => run(image, section.bytes, Verification::begin(rest)),
     };
     bindings::errors::exit_process(code)
 }

@@ -5,7 +5,7 @@
 //! the library, from which the isolate that becomes the snapshot compiles.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::PathBuf;
 
@@ -81,7 +81,7 @@ pub fn rehearse(program: &'static Program) -> Caches {
 fn run(scope: &mut v8::PinScope, folder: Option<&Folder>) -> Option<()> {
     v8::tc_scope!(let scope, scope);
     bootstrap::run(scope)?;
-    bootstrap::preload(scope, true, std::iter::empty());
+    bootstrap::preload(scope, true, std::iter::empty(), &BTreeSet::new());
     mksnapshot::restored(scope);
     timers::start();
     let realm = Realm::current();

@@ -3,6 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use v8::Local;
 use v8::fast_api::FastApiCallbackOptions;
@@ -18,6 +19,17 @@ enum Mode {
     Notes,
     /// It ends the evaluation of the program's modules, which no `catch` can hide.
     Ends,
+}
+
+/// What [`spring_or_nothing`] says.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Armed {
+    /// Traps are not armed.
+    No,
+    /// It is a rehearsal: there is nothing.
+    Nothing,
+    /// The caller must return: an exception is pending, or the execution about to end.
+    Sprung,
 }
 
 /// A trap that was touched.
@@ -46,9 +58,14 @@ pub enum Guard {
     NoGlobal(String),
     /// Nobody has changed how the stacks of errors are told.
     UsualStacks,
+    /// Each module but the first is loaded by the one that was the first to ask for it.
+    Parents,
     /// A global of Node's library, which is loaded when it is first looked at, is still Node's.
     SameGlobal(String),
 }
+
+/// Threads of the pool ask too.
+static NOTING: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
     static MODE: Cell<Mode> = const { Cell::new(Mode::Disarmed) };
@@ -66,11 +83,13 @@ const USUALLY_SET: &[&str] =
 
 /// Arms the traps of this thread, or disarms them. A trap that is touched throws.
 pub fn arm(armed: bool) {
+    NOTING.store(false, Ordering::Relaxed);
     MODE.set(if armed { Mode::Throws } else { Mode::Disarmed });
 }
 
 /// Arms the traps of this thread for a rehearsal, which goes on when one is touched.
 pub fn note() {
+    NOTING.store(true, Ordering::Relaxed);
     MODE.set(Mode::Notes);
 }
 
@@ -84,9 +103,9 @@ pub fn is_armed() -> bool {
     MODE.get() != Mode::Disarmed
 }
 
-/// Whether this is a rehearsal.
+/// Whether this is a rehearsal, on whatever thread.
 pub fn is_noting() -> bool {
-    MODE.get() == Mode::Notes
+    NOTING.load(Ordering::Relaxed)
 }
 
 /// The traps that were touched since this was asked before, and are more than a built-in module's own.
@@ -126,10 +145,13 @@ pub fn spring(scope: &mut v8::PinScope, function: &str) -> bool {
         Mode::Throws => crate::errors::throw_error(scope, &format!("{function} can't run at build time")),
         Mode::Notes => {
             touch(scope, function);
-            if TELLERS.contains(&function) {
+            if TELLERS.contains(&function) || FILES.contains(&function) {
                 return false;
             }
-            if !SETTERS.contains(&function) {
+            if function == EXIT {
+                // Whatever a `catch` or `finally` of the program's would do, the program would not.
+                end(scope);
+            } else if !SETTERS.contains(&function) {
                 throw_absence(scope, function);
             }
         }
@@ -167,6 +189,57 @@ const TELLERS: &[&str] = &[
     "rss",
     "uptime",
 ];
+
+/// Functions that look for files. A rehearsal may call them, for `uv::fs` sees to it that they find none; and those that
+/// write to what is open, which is nothing but /dev/null.
+const FILES: &[&str] = &[
+    "ReadFileJob",
+    "access",
+    "chmod",
+    "chown",
+    "close",
+    "copyfile",
+    "fchmod",
+    "fchown",
+    "fdatasync",
+    "fstat",
+    "fsync",
+    "ftruncate",
+    "futime",
+    "getFormatOfExtensionlessFile",
+    "internalModuleStat",
+    "lchown",
+    "link",
+    "lstat",
+    "lutime",
+    "mkdir",
+    "mkdtemp",
+    "open",
+    "openFileHandle",
+    "opendir",
+    "read",
+    "readBuffers",
+    "readdir",
+    "readlink",
+    "readPackageJSON",
+    "realpath",
+    "rename",
+    "rmdir",
+    "scandir",
+    "stat",
+    "statfs",
+    "symlink",
+    "unlink",
+    "utime",
+    "write",
+    "writeBuffer",
+    "writeBuffers",
+    "writeFileUtf8",
+    "writeString",
+];
+
+/// The function that ends the process.
+const EXIT: &str = "reallyExit";
 
 /// Functions of which nobody expects a result, so that a rehearsal may go on without.
 const SETTERS: &[&str] = &["scheduleTimer", "toggleImmediateRef", "toggleTimerRef"];
@@ -236,6 +309,21 @@ pub fn spring_fast(options: &FastApiCallbackOptions, function: &str) -> bool {
         // SAFETY: V8 gave the options to the function that it is calling.
         v8::callback_scope!(unsafe scope, options);
         spring(scope, function)
+    }
+}
+
+/// Whether traps are armed, as [`spring`] says, where a rehearsal goes on as if there was nothing.
+pub fn spring_or_nothing(scope: &mut v8::PinScope, what: &str) -> Armed {
+    match MODE.get() {
+        Mode::Disarmed => Armed::No,
+        Mode::Notes => {
+            touch(scope, what);
+            Armed::Nothing
+        }
+        _ => {
+            spring(scope, what);
+            Armed::Sprung
+        }
     }
 }
 

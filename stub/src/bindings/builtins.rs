@@ -3,7 +3,7 @@
 use v8::{FunctionCallbackArguments, Local, MapFnTo as _, Object, PinScope, ReturnValue, Value, script_compiler};
 
 use crate::realm::Realm;
-use crate::{errors, facts, js, library, train};
+use crate::{errors, facts, js, library, train, trap};
 
 crate::room! {
     name: "builtins",
@@ -69,8 +69,39 @@ fn parameters(id: &str) -> &'static [&'static str] {
     }
 }
 
+/// A map from ids to the functions of built-in modules that a start evaluates.
+const PRECOMPILED: &str = "builtins.precompiled";
+
+/// The modules that were compiled while a snapshot is taken.
+#[derive(Default)]
+struct Compiled(std::cell::RefCell<std::collections::BTreeSet<&'static str>>);
+
+/// The ids of all modules that were compiled so far.
+pub fn compiled() -> Vec<&'static str> {
+    Realm::current().room::<Compiled>().0.borrow().iter().copied().collect()
+}
+
+/// Compiles the built-in module `id`, while the snapshot is taken, for a start to evaluate.
+pub fn precompile<'s>(scope: &mut PinScope<'s, '_>, id: &str) {
+    let Some(function) = compile(scope, id) else { return };
+    let map = Realm::current().map(scope, PRECOMPILED);
+    let id = js::string(scope, id);
+    map.set(scope, id.into(), function.into());
+}
+
+fn precompiled<'s>(scope: &mut PinScope<'s, '_>, id: &str) -> Option<Local<'s, v8::Function>> {
+    let map: Local<v8::Map> = Realm::current().slot(scope, PRECOMPILED)?.try_into().ok()?;
+    let id = js::string(scope, id);
+    let function = map.get(scope, id.into())?.try_into().ok()?;
+    map.delete(scope, id.into());
+    Some(function)
+}
+
 /// Compiles the built-in module `id` to a function; `None` with an exception pending if there is none.
 pub fn compile<'s>(scope: &mut PinScope<'s, '_>, id: &str) -> Option<Local<'s, v8::Function>> {
+    if let Some(function) = precompiled(scope, id) {
+        return Some(function);
+    }
     let Some(position) = library::position(id) else {
         errors::throw_error(scope, &format!("No such built-in module: {id}"));
         return None;
@@ -93,6 +124,11 @@ pub fn compile<'s>(scope: &mut PinScope<'s, '_>, id: &str) -> Option<Local<'s, v
     let reason = script_compiler::NoCacheReason::NoReason;
     let function = script_compiler::compile_function(scope, &mut source, &parameters, &[], options, reason)?;
     train::note(scope, position, function);
+    if let Some(id) = library::id(position)
+        && trap::is_armed()
+    {
+        Realm::current().room::<Compiled>().0.borrow_mut().insert(id);
+    }
     Some(function)
 }
 

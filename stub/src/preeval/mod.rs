@@ -72,21 +72,22 @@ pub fn rehearse(program: &'static Program) -> Rehearsal {
         let noted = train::count();
         let url = js::string(scope, &contextify::file_url(entry));
         let entry = js::string(scope, entry);
+        let functions = runner.call(scope, "rehearse", &[entry.into(), url.into()])?;
+        let functions = Local::<v8::Array>::try_from(functions).map_err(|error| error.to_string())?;
         trap::note();
-        let report = runner.call(scope, "rehearse", &[entry.into(), url.into()])?;
+        // Its exit ends it too.
+        let _ = call_item(scope, functions, 0);
         for _ in 0..TURNS {
             callback::run_ticks(scope);
-            if !uv::event_loop::finish_request() {
+            if scope.is_execution_terminating() || !uv::event_loop::finish_request() {
                 break;
             }
         }
+        trap::arm(false);
+        scope.cancel_terminate_execution();
         codes = code::rehearsed(scope);
         loads = train::noted_since(noted).into_iter().map(|position| position as u32).collect();
-        trap::arm(false);
-        let report = catching(scope, |scope| {
-            let undefined = js::undefined(scope);
-            Local::<v8::Function>::try_from(report).ok()?.call(scope, undefined, &[])
-        });
+        let report = call_item(scope, functions, 1);
         let report: Json =
             serde_json::from_str(&report?.to_rust_string_lossy(scope)).map_err(|error| error.to_string())?;
         let touch = |touch: trap::Touch| json!({ "name": touch.name, "place": touch.place });
@@ -175,6 +176,18 @@ fn apart(
     // The process ends soon, and it is in no state to be taken apart.
     std::mem::forget((isolate, realm));
     report
+}
+
+/// Calls one of several functions.
+fn call_item<'s>(
+    scope: &mut PinScope<'s, '_>,
+    functions: Local<'s, v8::Array>,
+    index: u32,
+) -> Result<Local<'s, Value>, String> {
+    catching(scope, |scope| {
+        let undefined = js::undefined(scope);
+        Local::<v8::Function>::try_from(functions.get_index(scope, index)?).ok()?.call(scope, undefined, &[])
+    })
 }
 
 fn entry_of(program: &'static Program) -> Result<&'static str, String> {
@@ -370,6 +383,7 @@ fn assume<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) 
         "global" => Guard::SameGlobal(what),
         "stacks" => Guard::UsualStacks,
         "member" => Guard::SameMember(what),
+        "parents" => Guard::Parents,
         "absent" => Guard::NoGlobal(what),
         "name" => Guard::NoName(what),
         "terminal" => Guard::NoTerminal(what.parse().unwrap_or(-1)),
@@ -403,6 +417,7 @@ fn text_of(guard: &Guard) -> String {
         Guard::SameGlobal(name) => format!("g{name}"),
         Guard::NoName(pattern) => format!("n{pattern}"),
         Guard::UsualStacks => "s".into(),
+        Guard::Parents => "p".into(),
         Guard::SameMember(member) => format!("m{member}"),
         Guard::NoGlobal(name) => format!("b{name}"),
     }

@@ -21,6 +21,9 @@ const cache = Module._cache;
 let main;
 let mainPath;
 
+// What process.argv is.
+let args;
+
 // What is shared by all of a program, and could have been changed by whoever ran before.
 let watched;
 
@@ -165,7 +168,8 @@ return {
   // What a start does before the program's first line. It is done again at run time.
   prepare(entry) {
     require('internal/process/pre_execution').prepareMainThreadExecution(false);
-    process.argv.length = 0;
+    args = process.argv;
+    args.length = 0;
     // Who looks whether they are there finds them; who looks at them meets a trap before it comes to this.
     for (const key of missing) {
       defineProperty(globalThis, key, { configurable: true, get() { return undefined; } });
@@ -203,8 +207,11 @@ return {
   },
 
   // Loads the program as a start would, and notes for each module which ones it loads and whether a trap is touched.
+  //
+  // Returns a function that does so, and one that says what was found.
   rehearse(entry, url) {
     isRehearsal = true;
+    args.push('/usr/bin/node', entry);
     standIns.length = 0;
     // Nothing that it does ends it.
     setUncaughtExceptionCaptureCallback(() => {});
@@ -246,17 +253,19 @@ return {
       return Reflect.apply(plainLoad, this, [request, parent, isMain, options]);
     });
     let failure;
-    try {
-      Module._load(entry, undefined, false);
-    } catch (error) {
-      failure = error;
-    }
-    if (failure?.code === 'ERR_REQUIRE_ASYNC_MODULE') {
-      failure = undefined;
-      const { getOrInitializeCascadedLoader } = require('internal/modules/esm/loader');
-      getOrInitializeCascadedLoader().import(url, undefined, { __proto__: null }).catch((error) => { failure = error; });
-    }
-    return () => report(loads, uses, failure);
+    const run = () => {
+      try {
+        Module._load(entry, undefined, false);
+      } catch (error) {
+        failure = error;
+      }
+      if (failure?.code === 'ERR_REQUIRE_ASYNC_MODULE') {
+        failure = undefined;
+        const { getOrInitializeCascadedLoader } = require('internal/modules/esm/loader');
+        getOrInitializeCascadedLoader().import(url, undefined, { __proto__: null }).catch((error) => { failure = error; });
+      }
+    };
+    return [run, () => report(loads, uses, failure)];
   },
 
   // Evaluates what `path` loads, and takes it out of the program's sight. Returns the modules' paths.
@@ -332,13 +341,19 @@ return {
     // Hooks want to hear of every module.
     if (loadHooks.length > 0 || resolveHooks.length > 0) return false;
     const { members, guards, reads } = unit;
+    const begun = [];
     for (let i = 1; i < members.length; i++) {
-      if (cache[members[i].filename] !== undefined) {
+      const other = cache[members[i].filename];
+      if (other === undefined) continue;
+      // What re-exports has been looked through for its names by the loader of ES modules, which gives it no parent.
+      if (other.loaded || !other[loader.kIsCachedByESMLoader] || other[loader.kModuleCircularVisited] ||
+          guards.includes('p')) {
         trace(`${members[i].filename} is loaded already`);
         return false;
       }
+      begun.push(members[i]);
     }
-    const kind = (guard) => 'bns'.includes(guard[0]) ? guard[0] : 'native';
+    const kind = (guard) => 'bnps'.includes(guard[0]) ? guard[0] : 'native';
     const { native = [], n: patterns = [], s: stacks = [], b: absent = [] } = groupBy(guards, kind);
     if (!holds(native) || !isUntouched()) return false;
     for (const key of newGlobals(lateGlobals)) {
@@ -362,6 +377,7 @@ return {
     const at = parent?.children?.indexOf(module) ?? -1;
     if (at >= 0) parent.children[at] = own;
     for (let i = 0; i < members.length; i++) cache[members[i].filename] = members[i];
+    for (let i = 0; i < begun.length; i++) begun[i].parent = undefined;
     module.exports = own.exports;
     trace(`${members.length} modules of ${path} are evaluated`);
     return true;

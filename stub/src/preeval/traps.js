@@ -259,7 +259,11 @@ for (const key of ['register', 'registerHooks', 'setSourceMapsSupport']) {
 // Who loads a module, and what else is loaded, depends on the program's way there.
 const { load } = Module.prototype;
 constant(Module.prototype, 'load', 'Module.prototype.load', function(...rest) {
-  if (this.parent === undefined) property(this, 'parent', 'module.parent');
+  const { parent } = this;
+  define(this, 'parent', {
+    get() { if (parent === undefined || !assume('parents', '')) trap('module.parent'); return parent; },
+    set() { trap('module.parent'); },
+  });
   return Reflect.apply(load, this, rest);
 });
 if (process.mainModule) {

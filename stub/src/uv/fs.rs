@@ -9,6 +9,7 @@ use libuv_sys2 as sys;
 
 use super::event_loop;
 pub use super::work::Pending;
+use crate::trap;
 
 /// What `stat` finds out.
 pub type Stat = sys::uv_stat_t;
@@ -258,6 +259,12 @@ unsafe extern "C" fn on_done(request: *mut sys::uv_fs_t) {
     }
 }
 
+/// The path that libuv gets: for a program that is only rehearsed, nothing is anywhere.
+fn real(path: &CStr) -> *const core::ffi::c_char {
+    const NOTHING: &CStr = c"/proc/self/nothing/here";
+    if trap::is_noting() { NOTHING.as_ptr() } else { path.as_ptr() }
+}
+
 /// Hands `call` to libuv. A loop and a callback go together.
 ///
 /// # Safety
@@ -274,11 +281,11 @@ unsafe fn start(
     unsafe {
         let (at, to, cb) = (at, request, callback);
         match call {
-            Call::Access(path, mode) => sys::uv_fs_access(at, to, path.as_ptr(), *mode, cb),
-            Call::Chmod(path, mode) => sys::uv_fs_chmod(at, to, path.as_ptr(), *mode, cb),
-            Call::Chown(path, uid, gid) => sys::uv_fs_chown(at, to, path.as_ptr(), *uid, *gid, cb),
+            Call::Access(path, mode) => sys::uv_fs_access(at, to, real(path), *mode, cb),
+            Call::Chmod(path, mode) => sys::uv_fs_chmod(at, to, real(path), *mode, cb),
+            Call::Chown(path, uid, gid) => sys::uv_fs_chown(at, to, real(path), *uid, *gid, cb),
             Call::Close(fd) => sys::uv_fs_close(at, to, *fd, cb),
-            Call::CopyFile(from, path, flags) => sys::uv_fs_copyfile(at, to, from.as_ptr(), path.as_ptr(), *flags, cb),
+            Call::CopyFile(from, path, flags) => sys::uv_fs_copyfile(at, to, real(from), real(path), *flags, cb),
             Call::Fchmod(fd, mode) => sys::uv_fs_fchmod(at, to, *fd, *mode, cb),
             Call::Fchown(fd, uid, gid) => sys::uv_fs_fchown(at, to, *fd, *uid, *gid, cb),
             Call::Fdatasync(fd) => sys::uv_fs_fdatasync(at, to, *fd, cb),
@@ -286,26 +293,24 @@ unsafe fn start(
             Call::Fsync(fd) => sys::uv_fs_fsync(at, to, *fd, cb),
             Call::Ftruncate(fd, length) => sys::uv_fs_ftruncate(at, to, *fd, *length, cb),
             Call::Futime(fd, atime, mtime) => sys::uv_fs_futime(at, to, *fd, *atime, *mtime, cb),
-            Call::Lchown(path, uid, gid) => sys::uv_fs_lchown(at, to, path.as_ptr(), *uid, *gid, cb),
-            Call::Link(from, path) => sys::uv_fs_link(at, to, from.as_ptr(), path.as_ptr(), cb),
-            Call::Lstat(path) => sys::uv_fs_lstat(at, to, path.as_ptr(), cb),
-            Call::Lutime(path, atime, mtime) => sys::uv_fs_lutime(at, to, path.as_ptr(), *atime, *mtime, cb),
-            Call::Mkdir(path, mode) => sys::uv_fs_mkdir(at, to, path.as_ptr(), *mode, cb),
-            Call::Mkdtemp(template) => sys::uv_fs_mkdtemp(at, to, template.as_ptr(), cb),
-            Call::Open(path, flags, mode) => sys::uv_fs_open(at, to, path.as_ptr(), *flags, *mode, cb),
-            Call::OpenDir(path) => sys::uv_fs_opendir(at, to, path.as_ptr(), cb),
-            Call::Readlink(path) => sys::uv_fs_readlink(at, to, path.as_ptr(), cb),
-            Call::Realpath(path) => sys::uv_fs_realpath(at, to, path.as_ptr(), cb),
-            Call::Rename(from, path) => sys::uv_fs_rename(at, to, from.as_ptr(), path.as_ptr(), cb),
-            Call::Rmdir(path) => sys::uv_fs_rmdir(at, to, path.as_ptr(), cb),
-            Call::Scandir(path) => sys::uv_fs_scandir(at, to, path.as_ptr(), 0, cb),
-            Call::Stat(path) => sys::uv_fs_stat(at, to, path.as_ptr(), cb),
-            Call::StatFs(path) => sys::uv_fs_statfs(at, to, path.as_ptr(), cb),
-            Call::Symlink(target, path, flags) => {
-                sys::uv_fs_symlink(at, to, target.as_ptr(), path.as_ptr(), *flags, cb)
-            }
-            Call::Unlink(path) => sys::uv_fs_unlink(at, to, path.as_ptr(), cb),
-            Call::Utime(path, atime, mtime) => sys::uv_fs_utime(at, to, path.as_ptr(), *atime, *mtime, cb),
+            Call::Lchown(path, uid, gid) => sys::uv_fs_lchown(at, to, real(path), *uid, *gid, cb),
+            Call::Link(from, path) => sys::uv_fs_link(at, to, real(from), real(path), cb),
+            Call::Lstat(path) => sys::uv_fs_lstat(at, to, real(path), cb),
+            Call::Lutime(path, atime, mtime) => sys::uv_fs_lutime(at, to, real(path), *atime, *mtime, cb),
+            Call::Mkdir(path, mode) => sys::uv_fs_mkdir(at, to, real(path), *mode, cb),
+            Call::Mkdtemp(template) => sys::uv_fs_mkdtemp(at, to, real(template), cb),
+            Call::Open(path, flags, mode) => sys::uv_fs_open(at, to, real(path), *flags, *mode, cb),
+            Call::OpenDir(path) => sys::uv_fs_opendir(at, to, real(path), cb),
+            Call::Readlink(path) => sys::uv_fs_readlink(at, to, real(path), cb),
+            Call::Realpath(path) => sys::uv_fs_realpath(at, to, real(path), cb),
+            Call::Rename(from, path) => sys::uv_fs_rename(at, to, real(from), real(path), cb),
+            Call::Rmdir(path) => sys::uv_fs_rmdir(at, to, real(path), cb),
+            Call::Scandir(path) => sys::uv_fs_scandir(at, to, real(path), 0, cb),
+            Call::Stat(path) => sys::uv_fs_stat(at, to, real(path), cb),
+            Call::StatFs(path) => sys::uv_fs_statfs(at, to, real(path), cb),
+            Call::Symlink(target, path, flags) => sys::uv_fs_symlink(at, to, target.as_ptr(), real(path), *flags, cb),
+            Call::Unlink(path) => sys::uv_fs_unlink(at, to, real(path), cb),
+            Call::Utime(path, atime, mtime) => sys::uv_fs_utime(at, to, real(path), *atime, *mtime, cb),
             Call::Read(fd, chunks, position) => {
                 let buffers: Vec<_> = chunks.iter().map(Chunk::raw).collect();
                 sys::uv_fs_read(at, to, *fd, buffers.as_ptr(), buffers.len() as u32, *position, cb)
@@ -397,7 +402,7 @@ pub fn stat(path: &CStr, follows: bool) -> Result<Stat, i32> {
     // SAFETY: as in `run`.
     unsafe {
         let mut request: sys::uv_fs_t = std::mem::zeroed();
-        let result = call(std::ptr::null_mut(), &mut request, path.as_ptr(), None);
+        let result = call(std::ptr::null_mut(), &mut request, real(path), None);
         let stat = request.statbuf;
         sys::uv_fs_req_cleanup(&mut request);
         if result < 0 { Err(result) } else { Ok(stat) }

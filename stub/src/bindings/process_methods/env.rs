@@ -12,7 +12,7 @@ use crate::bindings::options;
 use crate::errors::{self, Kind};
 use crate::exotic::{self, Access, Exotic};
 use crate::realm::Realm;
-use crate::trap::{self, Guard};
+use crate::trap::{self, Armed, Guard};
 use crate::{js, text};
 
 /// What a trap calls the environment.
@@ -57,6 +57,15 @@ fn name<'s>(scope: &PinScope<'s, '_>, key: Local<'s, Name>) -> Option<String> {
     Local::<v8::String>::try_from(key).ok().map(|key| key.to_rust_string_lossy(scope))
 }
 
+/// Sets a variable; a rehearsal believes that it did. Returns whether it is done.
+fn assign_or_trap<'s>(scope: &mut PinScope<'s, '_>, key: Local<'s, Name>, value: Local<'s, Value>) -> bool {
+    match trap::spring_or_nothing(scope, TRAP) {
+        Armed::No => assign(scope, key, value).is_some(),
+        Armed::Nothing => true,
+        Armed::Sprung => false,
+    }
+}
+
 /// `process.env`
 struct Environment;
 
@@ -72,8 +81,10 @@ impl Exotic for Environment {
             if trap::assume(Guard::Unset(name.clone())) {
                 return Intercepted::kNo;
             }
-            if trap::spring(scope, &format!("{TRAP}.{name}")) {
-                return Intercepted::kYes;
+            match trap::spring_or_nothing(scope, &format!("{TRAP}.{name}")) {
+                Armed::No => {}
+                Armed::Nothing => return Intercepted::kNo,
+                Armed::Sprung => return Intercepted::kYes,
             }
         }
         let value = Realm::current()
@@ -97,7 +108,7 @@ impl Exotic for Environment {
         _: Access<'s>,
         mut rv: ReturnValue<Boolean>,
     ) -> Intercepted {
-        if !trap::spring(scope, TRAP) && assign(scope, key, value).is_some() {
+        if assign_or_trap(scope, key, value) {
             rv.set_bool(true);
         }
         Intercepted::kYes
@@ -114,8 +125,10 @@ impl Exotic for Environment {
             if trap::assume(Guard::Unset(name.clone())) {
                 return Intercepted::kNo;
             }
-            if trap::spring(scope, &format!("{TRAP}.{name}")) {
-                return Intercepted::kYes;
+            match trap::spring_or_nothing(scope, &format!("{TRAP}.{name}")) {
+                Armed::No => {}
+                Armed::Nothing => return Intercepted::kNo,
+                Armed::Sprung => return Intercepted::kYes,
             }
         }
         if Realm::current().thread.environment.get(name.as_bytes()).is_none() {
@@ -133,7 +146,7 @@ impl Exotic for Environment {
     ) -> Intercepted {
         if let Some(name) = name(scope, key)
             && !trap::assume(Guard::Unset(name.clone()))
-            && !trap::spring(scope, TRAP)
+            && trap::spring_or_nothing(scope, TRAP) == Armed::No
         {
             Realm::current().thread.environment.remove(name.as_bytes());
             notice(scope, &name);
@@ -144,7 +157,7 @@ impl Exotic for Environment {
     }
 
     fn names<'s>(scope: &mut PinScope<'s, '_>, _: Access<'s>, mut rv: ReturnValue<Array>) {
-        if trap::names_matter() && trap::spring(scope, TRAP) {
+        if trap::names_matter() && trap::spring_or_nothing(scope, TRAP) != Armed::No {
             return;
         }
         let all = Realm::current().thread.environment.all();
@@ -169,7 +182,7 @@ impl Exotic for Environment {
                 && descriptor.configurable();
             if plain {
                 let value = Local::new(scope, descriptor.value());
-                if !trap::spring(scope, TRAP) && assign(scope, key, value).is_some() {
+                if assign_or_trap(scope, key, value) {
                     rv.set_bool(true);
                 }
                 return Intercepted::kYes;
