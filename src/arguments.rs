@@ -63,6 +63,13 @@ pub struct Build {
     #[arg(long)]
     pub no_preeval: bool,
 
+    /// Run the program once with these arguments, to learn which of its functions runs need
+    ///
+    /// It runs on this machine, in an empty folder, for a minute at most, and what it prints is not shown. Starts are
+    /// faster for it, because the functions are compiled. ARGS is written as on a command line; can be given several times.
+    #[arg(long, value_name = "ARGS", allow_hyphen_values = true)]
+    pub train: Vec<String>,
+
     /// Say how far the program is evaluated at build time, and what ends it
     #[arg(long)]
     pub explain: bool,

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use kiln_compiler::{BuildOptions, diagnostic, executable};
+use kiln_compiler::{BuildOptions, Diagnostic, diagnostic, executable};
 
 use crate::arguments::Build;
 use crate::progress::Line;
@@ -23,6 +23,7 @@ pub fn build(options: &Build) -> Outcome {
         output: options.output.clone(),
         include: options.include.clone(),
         no_preeval: options.no_preeval,
+        trainings: options.train.iter().map(|line| split(line)).collect::<Result<_, _>>()?,
         ..options.code.options()
     };
     let line = Line::show(options.progress.clone());
@@ -40,4 +41,9 @@ pub fn build(options: &Build) -> Outcome {
         start.elapsed().as_secs_f64(),
     );
     Ok(ExitCode::SUCCESS)
+}
+
+/// The arguments of a command line.
+fn split(line: &str) -> Result<Vec<String>, Diagnostic> {
+    shell_words::split(line).map_err(|error| Diagnostic::error(format!("--train '{line}' can't be read: {error}")))
 }

@@ -91,3 +91,40 @@ fn builds_in_other_places_give_the_same_bytes() {
     };
     assert!(build() == build());
 }
+
+#[test]
+fn a_training_runs_the_program_in_a_folder_of_its_own() {
+    let workspace = Workspace::new();
+    let program = "
+const fs = require('fs');
+const { Worker, isMainThread } = require('worker_threads');
+if (!isMainThread) process.exit();
+const [note] = process.argv.slice(2);
+if (note === 'abort') process.abort();
+new Worker(__filename).on('exit', (code) => {
+  if (note) fs.appendFileSync(note, JSON.stringify([process.argv.length, fs.readdirSync('.'), code]) + '\\n');
+  console.log('over', process.env.KILN_TRAINING);
+});
+";
+    workspace.write("main.js", program);
+    let (entry, executable) = (workspace.project().join("main.js"), workspace.executable());
+    let note = workspace.project().join("a note.txt");
+    let train = |lines: &[&str]| {
+        let mut command = support::kiln();
+        command.arg("build").arg(&entry).arg("-o").arg(&executable);
+        let output = command.args(lines.iter().flat_map(|line| ["--train", line])).output().unwrap();
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+
+    let line = format!("'{}' --more", note.display());
+    let (built, said) = train(&[&line, &line]);
+    assert!(built && !said.contains("over"), "{said}");
+    assert_eq!(std::fs::read_to_string(&note).unwrap(), "[4,[],0]\n".repeat(2));
+    let output = Command::new(&executable).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "over undefined\n");
+
+    let (built, said) = train(&["abort"]);
+    assert!(built && said.contains("the run with the arguments \"abort\" fails"), "{said}");
+    let (built, said) = train(&["'half"]);
+    assert!(!built && said.contains("--train ''half' can't be read"), "{said}");
+}

@@ -54,6 +54,8 @@ pub struct BuildOptions {
     pub in_place: bool,
     /// Whether modules stay un-evaluated until the program starts.
     pub no_preeval: bool,
+    /// Arguments of runs at build time, from which is learnt what the program compiles.
+    pub trainings: Vec<Vec<String>>,
 }
 
 /// What was built.
@@ -83,7 +85,7 @@ pub fn build(options: &BuildOptions, stub: &[u8], report: &mut dyn FnMut(&Diagno
     let choices = Choices::gather(&entry.path, &options.include, &options.external, defines)?;
     let progress = &options.progress;
     let mut graph = graph::build(&entry, &choices, progress)?;
-    graph.warnings.iter().for_each(report);
+    graph.warnings.iter().for_each(&mut *report);
     refuse_to_overwrite(&graph, &output)?;
 
     if options.optimize {
@@ -97,7 +99,8 @@ pub fn build(options: &BuildOptions, stub: &[u8], report: &mut dyn FnMut(&Diagno
     let in_place = options.in_place && is_plain && graph.modules.values().all(|module| !module.transformed);
     let bundle = bundle::lay_out(&graph, in_place)?;
     progress.begin(Step::Snapshot);
-    let (snapshot, codes, evaluation) = preeval::snapshot(stub, &bundle, !options.no_preeval)?;
+    let (snapshot, codes, evaluation) = preeval::snapshot(stub, &bundle, !options.no_preeval, &options.trainings)?;
+    evaluation.warnings.iter().for_each(report);
     progress.begin(Step::Write);
     let size = executable::write(stub, &bundle, &snapshot, &codes, &output)?;
 

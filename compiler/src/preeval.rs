@@ -11,8 +11,8 @@ use kiln_payload::{Codes, Format, Rehearsal};
 use serde::{Deserialize, Serialize};
 
 use crate::bundle::Bundle;
-use crate::diagnostic::Diagnostic;
-use crate::snapshot::{self, BuildImage, LIMIT};
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::snapshot::{BuildImage, LIMIT};
 
 /// How often units are checked again after some have turned out to be none.
 const MOST_CHECKS: usize = 8;
@@ -33,6 +33,8 @@ pub struct Evaluation {
     pub ended: Option<String>,
     /// Why nothing is evaluated.
     pub failure: Option<String>,
+    /// What went wrong without being in the way.
+    pub warnings: Vec<Diagnostic>,
 }
 
 /// What is evaluated by itself.
@@ -99,13 +101,58 @@ struct Checked {
 }
 
 /// Takes the program's snapshot. If it is to be `evaluated`, what a start loads is compiled in it, and units are evaluated;
-/// otherwise all modules are compiled as far as V8 does by itself. Returns V8's blob, and the code of what is not in it.
-pub fn snapshot(stub: &[u8], bundle: &Bundle, evaluated: bool) -> Result<(Vec<u8>, Codes, Evaluation), Diagnostic> {
+/// otherwise all modules are compiled as far as V8 does by itself. Then the program runs with each of the `trainings`, its
+/// arguments, and what it compiles goes into the snapshot too. Returns V8's blob, and the code of what is not in it.
+pub fn snapshot(
+    stub: &[u8],
+    bundle: &Bundle,
+    evaluated: bool,
+    trainings: &[Vec<String>],
+) -> Result<(Vec<u8>, Codes, Evaluation), Diagnostic> {
     let image = BuildImage::new(stub, bundle)?;
     let mut evaluation = Evaluation { modules: bundle.index.modules.len(), ..Evaluation::default() };
-    if bundle.index.in_place || !evaluated {
+    if bundle.index.in_place || !evaluated && trainings.is_empty() {
         return Ok((image.snapshot(&[], &[])?, Codes::default(), evaluation));
     }
+    let (mut blob, mut known) = match evaluated {
+        true => evaluate(&image, bundle, &mut evaluation)?,
+        false => (image.snapshot(&[], &[])?, Vec::new()),
+    };
+    if !trainings.is_empty() {
+        let trainee = BuildImage::with_snapshot(stub, bundle, &blob)?;
+        for arguments in trainings {
+            match trainee.train(arguments, &known) {
+                Ok(learnt) => known = learnt,
+                Err(why) => evaluation.warnings.push(untaught(arguments, why)),
+            }
+        }
+        blob = image.snapshot(&evaluation.units, &known)?;
+    }
+    let Some(Rehearsal { codes: Codes { modules: ran, .. }, .. }) = Rehearsal::from_bytes(&known) else {
+        return Ok((blob, Codes::default(), evaluation));
+    };
+    // What is in the snapshot with its code needs none.
+    let evaluated: BTreeSet<&String> = evaluation.units.iter().flat_map(|unit| &unit.members).collect();
+    let ran: BTreeSet<u32> = ran.iter().map(|code| code.module).collect();
+    let waiting: Vec<u32> = (0..)
+        .zip(&bundle.index.modules)
+        .filter(|(id, module)| module.format != Format::Json && (!ran.contains(id) || evaluated.contains(&module.path)))
+        .map(|(id, _)| id)
+        .collect();
+    let mut codes = match waiting.is_empty() {
+        true => Codes::default(),
+        false => BuildImage::with_snapshot(stub, bundle, &blob)?.codes(&waiting)?,
+    };
+    codes.compress().map_err(|error| Diagnostic::error(format!("cannot compress code: {error}")))?;
+    Ok((blob, codes, evaluation))
+}
+
+/// Takes a snapshot with as much evaluated as can be. Returns V8's blob, and the rehearsal, or nothing if that failed.
+fn evaluate(
+    image: &BuildImage,
+    bundle: &Bundle,
+    evaluation: &mut Evaluation,
+) -> Result<(Vec<u8>, Vec<u8>), Diagnostic> {
     let rehearsed = image.run("--kiln-rehearse", &[], &[], Some(LIMIT)).and_then(|bytes| {
         let rehearsal = Rehearsal::from_bytes(&bytes);
         rehearsal.map(|rehearsal| (rehearsal, bytes)).ok_or_else(|| Diagnostic::error("a rehearsal can't be read"))
@@ -114,12 +161,12 @@ pub fn snapshot(stub: &[u8], bundle: &Bundle, evaluated: bool) -> Result<(Vec<u8
         Ok(rehearsed) => rehearsed,
         Err(why) => {
             evaluation.failure = Some(why.render(false));
-            return Ok((image.snapshot(&[], &[])?, Codes::default(), evaluation));
+            return Ok((image.snapshot(&[], &[])?, Vec::new()));
         }
     };
     // One module alone is the entry, which runs at start.
     if bundle.index.modules.len() > 1
-        && let Err(why) = find_units(&image, bundle, (&rehearsal.report, &bytes), &mut evaluation)
+        && let Err(why) = find_units(image, bundle, (&rehearsal.report, &bytes), evaluation)
     {
         evaluation.units.clear();
         evaluation.failure = Some(why.render(false));
@@ -132,20 +179,13 @@ pub fn snapshot(stub: &[u8], bundle: &Bundle, evaluated: bool) -> Result<(Vec<u8
             image.snapshot(&[], &bytes)?
         }
     };
-    // What is in the snapshot with its code needs none.
-    let evaluated: BTreeSet<&String> = evaluation.units.iter().flat_map(|unit| &unit.members).collect();
-    let ran: BTreeSet<u32> = rehearsal.codes.modules.iter().map(|code| code.module).collect();
-    let waiting: Vec<u32> = (0..)
-        .zip(&bundle.index.modules)
-        .filter(|(id, module)| module.format != Format::Json && (!ran.contains(id) || evaluated.contains(&module.path)))
-        .map(|(id, _)| id)
-        .collect();
-    let mut codes = match waiting.is_empty() {
-        true => Codes::default(),
-        false => snapshot::codes(stub, bundle, &blob, &waiting)?,
-    };
-    codes.compress().map_err(|error| Diagnostic::error(format!("cannot compress code: {error}")))?;
-    Ok((blob, codes, evaluation))
+    Ok((blob, bytes))
+}
+
+/// A training from which nothing is learnt.
+fn untaught(arguments: &[String], why: Diagnostic) -> Diagnostic {
+    let message = format!("the run with the arguments \"{}\" fails: {}", arguments.join(" "), why.message);
+    Diagnostic { severity: Severity::Warning, message, ..why }
 }
 
 fn find_units(

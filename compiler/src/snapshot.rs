@@ -17,6 +17,11 @@ use crate::preeval::Unit;
 /// How long the program's modules may take, each time that they are evaluated.
 pub const LIMIT: Duration = Duration::from_secs(20);
 
+/// How long a training may take.
+const TRAINING_LIMIT: Duration = Duration::from_secs(60);
+
+const NO_SNAPSHOT: &str = "cannot take a snapshot of the program";
+
 /// The build image: an executable that is whole but for its snapshot.
 pub struct BuildImage(Scratch);
 
@@ -24,6 +29,11 @@ impl BuildImage {
     /// Composes it in memory.
     pub fn new(stub: &[u8], bundle: &Bundle) -> Result<Self, Diagnostic> {
         Self::compose(stub, bundle, None)
+    }
+
+    /// Composes an executable that lacks nothing but the code of modules, with the snapshot `blob`.
+    pub fn with_snapshot(stub: &[u8], bundle: &Bundle, blob: &[u8]) -> Result<Self, Diagnostic> {
+        Self::compose(stub, bundle, Some(blob))
     }
 
     fn compose(stub: &[u8], bundle: &Bundle, blob: Option<&[u8]>) -> Result<Self, Diagnostic> {
@@ -48,10 +58,48 @@ impl BuildImage {
         limit: Option<Duration>,
     ) -> Result<Vec<u8>, Diagnostic> {
         let units = serde_json::to_vec(units).map_err(|error| failed(error.into()))?;
-        self.execute(Some(order), &[&units, rehearsal], limit)
+        self.execute(order, &[&units, rehearsal], limit)
     }
 
-    fn execute(&self, order: Option<&str>, inputs: &[&[u8]], limit: Option<Duration>) -> Result<Vec<u8>, Diagnostic> {
+    /// The code caches of `modules`, given by their numbers, as the executable takes them.
+    pub fn codes(&self, modules: &[u32]) -> Result<Codes, Diagnostic> {
+        let modules = serde_json::to_vec(modules).map_err(|error| failed(error.into()))?;
+        let codes = self.execute("--kiln-code", &[&modules], None)?;
+        Codes::from_bytes(&codes).ok_or_else(|| Diagnostic::error("the code of modules can't be read"))
+    }
+
+    /// Runs the program with `arguments`, in a folder of its own, to learn what it compiles. Takes what is `known` of that
+    /// and returns more.
+    pub fn train(&self, arguments: &[String], known: &[u8]) -> Result<Vec<u8>, Diagnostic> {
+        let mut result = Scratch::new(c"kiln-result").map_err(failed)?;
+        let mut input = Scratch::new(c"kiln-input").map_err(failed)?;
+        input.file.write_all(known).map_err(failed)?;
+        let folder = tempfile::tempdir().map_err(failed)?;
+        let mut command = Command::new(self.0.path());
+        // SAFETY: between fork and exec, system calls are all that happens.
+        unsafe {
+            command.pre_exec(|| {
+                libc::alarm(TRAINING_LIMIT.as_secs() as libc::c_uint);
+                end_with_parent()
+            })
+        };
+        let output = command
+            .args(arguments)
+            .env("KILN_TRAINING", format!("{}:{}", result.path().display(), input.path().display()))
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .output()
+            .map_err(failed)?;
+        let learnt = result.read().map_err(failed)?;
+        match learnt.is_empty() {
+            true => Err(explain("nothing is learnt from it", &output)),
+            false => Ok(learnt),
+        }
+    }
+
+    fn execute(&self, order: &str, inputs: &[&[u8]], limit: Option<Duration>) -> Result<Vec<u8>, Diagnostic> {
         let mut result = Scratch::new(c"kiln-result").map_err(failed)?;
         let mut files = Vec::new();
         for input in inputs {
@@ -70,7 +118,7 @@ impl BuildImage {
             })
         };
         let output = command
-            .args(order)
+            .arg(order)
             .arg(result.path())
             .args(files.iter().map(Scratch::path))
             // Nothing of this machine may find its way into the snapshot.
@@ -82,18 +130,10 @@ impl BuildImage {
             .output()
             .map_err(failed)?;
         if !output.status.success() {
-            return Err(explain(&output));
+            return Err(explain(NO_SNAPSHOT, &output));
         }
         result.read().map_err(failed)
     }
-}
-
-/// The code caches of `modules`, given by their numbers, as the executable takes them that has the snapshot `blob`.
-pub fn codes(stub: &[u8], bundle: &Bundle, blob: &[u8], modules: &[u32]) -> Result<Codes, Diagnostic> {
-    let image = BuildImage::compose(stub, bundle, Some(blob))?;
-    let modules = serde_json::to_vec(modules).map_err(|error| failed(error.into()))?;
-    let codes = image.execute(None, &[&modules], None)?;
-    Codes::from_bytes(&codes).ok_or_else(|| Diagnostic::error("the code of modules can't be read"))
 }
 
 fn failed(error: io::Error) -> Diagnostic {
@@ -108,7 +148,7 @@ pub fn licenses(stub: &[u8]) -> Result<String, Diagnostic> {
     let output = Command::new(image.path()).arg("--kiln-licenses").output().map_err(failed)?;
     match output.status.success() {
         true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
-        false => Err(explain(&output)),
+        false => Err(explain("Kiln's runtime does not run", &output)),
     }
 }
 
@@ -154,14 +194,14 @@ pub fn writer(stub: &[u8]) -> Result<ImageWriter<'_>, Diagnostic> {
 }
 
 /// What went wrong in the stub, in its own words.
-fn explain(output: &std::process::Output) -> Diagnostic {
+fn explain(what: &str, output: &std::process::Output) -> Diagnostic {
     let said = String::from_utf8_lossy(&output.stderr);
     let how = match (output.status.code(), output.status.signal()) {
         (Some(code), _) => format!("it exited with code {code}"),
         (None, Some(signal)) => format!("it was killed by signal {signal}"),
         (None, None) => "it did not finish".into(),
     };
-    let diagnostic = Diagnostic::error(format!("cannot take a snapshot of the program: {how}"));
+    let diagnostic = Diagnostic::error(format!("{what}: {how}"));
     match said.trim_end() {
         "" => diagnostic,
         said => diagnostic.help(format!("the runtime said:\n{said}")),

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::OnceLock;
 
 use kiln_payload::{Damage, Image, Seal, SectionId, Unverified};
@@ -46,7 +47,11 @@ pub fn main() -> ! {
         None => build(image),
         // V8 reads the blob right there, now and for each context that is made later.
         Some(section) if image.section(SectionId::Code).is_some_and(|code| code.bytes.is_empty()) => {
-            make_code(image, section.bytes)
+            match std::env::args_os().nth(1).is_some_and(|argument| argument == "--kiln-code") {
+                true => make_code(image, section.bytes),
+                // The program is run for training, or is a child of one that is.
+                false => run(image, section.bytes, Verification::begin(rest)),
+            }
         }
         Some(section) => run(image, section.bytes, Verification::begin(rest)),
     };
@@ -158,10 +163,10 @@ fn build(image: Image) -> i32 {
     }
 }
 
-/// `IMAGE RESULT MODULES`: code caches of modules, given by their numbers, as this executable takes them when it runs.
+/// `--kiln-code RESULT MODULES`: code caches of modules, given by their numbers, as this executable takes them when it runs.
 fn make_code(image: Image, blob: &'static [u8]) -> i32 {
     let arguments: Vec<_> = std::env::args_os().collect();
-    let [_, result, modules] = &arguments[..] else {
+    let [_, _, result, modules] = &arguments[..] else {
         eprintln!("this is an unfinished executable: build it again");
         return DAMAGED;
     };
@@ -214,10 +219,16 @@ fn run(image: Image, blob: &'static [u8], verification: Verification) -> i32 {
     }
     // Node collects coverage through its inspector. Its library would warn that there is none, and empty the variable.
     uv::environment::remove(b"NODE_V8_COVERAGE");
-    snapshot::initialize_v8(None);
-    trace::mark("V8 is initialized");
-    let (isolate, _realm) = snapshot::restore(program, blob, Thread::main());
-    bindings::timers::start();
+    let (isolate, _realm) = match program.image.section(SectionId::Code).is_some_and(|code| code.bytes.is_empty()) {
+        true => match train(program, blob) {
+            Ok(ready) => ready,
+            Err(message) => {
+                eprintln!("{message}");
+                return 1;
+            }
+        },
+        false => restore(program, blob),
+    };
     platform::attach();
     trace::mark("the context is restored");
     if let Err(damage) = verification.end() {
@@ -247,6 +258,24 @@ fn run(image: Image, blob: &'static [u8], verification: Verification) -> i32 {
     // The process ends here: tearing the heap down would only take time.
     std::mem::forget(isolate);
     code
+}
+
+/// Starts V8 from the snapshot.
+fn restore(program: &'static Program, blob: &'static [u8]) -> (v8::OwnedIsolate, Rc<Realm>) {
+    snapshot::initialize_v8(None);
+    trace::mark("V8 is initialized");
+    let restored = snapshot::restore(program, blob, Thread::main());
+    bindings::timers::start();
+    restored
+}
+
+/// The same for an executable that lacks the code of modules: it only runs to learn, or as a child of such a run.
+fn train(program: &'static Program, blob: &'static [u8]) -> Result<(v8::OwnedIsolate, Rc<Realm>), String> {
+    if !preeval::training::begin().map_err(|error| error.to_string())? {
+        return Ok(restore(program, blob));
+    }
+    snapshot::initialize_v8(Some(program.image.fingerprint()));
+    preeval::training::set_up(program)
 }
 
 /// Runs a main script of Node's library.

@@ -7,11 +7,12 @@ use std::cell::RefCell;
 use kiln_payload::{ArchivedFormat, Code, Codes, Rehearsal};
 use v8::{Function, Global, Local, Module, PinScope, UnboundModuleScript};
 
+use super::training;
 use crate::bindings::{contextify, module_wrap};
 use crate::realm::{Program, Realm};
 use crate::{train, trap, vfs};
 
-/// What was compiled while the program was rehearsed.
+/// What was compiled while the program was rehearsed, or run for training.
 #[derive(Default)]
 struct Compiled(RefCell<Vec<(u32, Script)>>);
 
@@ -30,8 +31,13 @@ pub fn note_module(scope: &PinScope, module: u32, compiled: Local<Module>) {
     note(module, || Script::Module(Global::new(scope, compiled.get_unbound_module_script(scope))));
 }
 
+/// A code cache as V8 has made it.
+pub fn plain(module: u32, bytes: Vec<u8>) -> Code {
+    Code { module, plain_len: 0, bytes }
+}
+
 fn note(module: u32, script: impl FnOnce() -> Script) {
-    if trap::is_noting() {
+    if trap::is_noting() || training::is_on() {
         Realm::current().room::<Compiled>().0.borrow_mut().push((module, script()));
     }
 }
@@ -48,14 +54,13 @@ pub fn rehearsed(scope: &mut PinScope) -> Codes {
             Script::Function(function) => Local::new(scope, function).create_code_cache(),
             Script::Module(script) => Local::new(scope, script).create_code_cache(),
         };
-        Some(Code { module: *module, plain_len: 0, bytes: bytes?.to_vec() })
+        Some(plain(*module, bytes?.to_vec()))
     };
     let modules = compiled.iter().filter_map(cache).collect();
     // Those of what it has not loaded are as every start needs them.
     let mut library = Realm::current().program.library.caches();
     library.extend(train::caches(scope));
-    let mut library: Vec<_> =
-        library.into_iter().map(|(position, bytes)| Code { module: position as u32, plain_len: 0, bytes }).collect();
+    let mut library: Vec<_> = library.into_iter().map(|(position, bytes)| plain(position as u32, bytes)).collect();
     library.sort_by_key(|code| code.module);
     Codes { modules, library }
 }
@@ -88,7 +93,7 @@ pub fn waiting(scope: &mut PinScope, program: &'static Program, modules: &[u32])
             }
             ArchivedFormat::Json => return None,
         };
-        Some(Code { module: *id, plain_len: 0, bytes: bytes.to_vec() })
+        Some(plain(*id, bytes.to_vec()))
     };
     Codes { modules: modules.iter().filter_map(cache).collect(), library: Vec::new() }
 }

@@ -12,6 +12,7 @@
 
 mod adopt;
 pub mod code;
+pub mod training;
 
 use std::collections::BTreeSet;
 

@@ -193,6 +193,7 @@ pub fn exit(code: i32) {
 
 /// Ends the process, without unwinding or destructors: other threads may be in the middle of anything.
 pub fn exit_process(code: i32) -> ! {
+    crate::preeval::training::end();
     let _ = std::io::stdout().flush();
     let _ = std::io::stderr().flush();
     // Code of the C library that runs at an exit takes away what workers are using.
