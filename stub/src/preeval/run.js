@@ -351,7 +351,7 @@ return {
         trace(`${members[i].filename} is loaded already`);
         return false;
       }
-      begun.push(members[i]);
+      begun.push([members[i], other]);
     }
     const kind = (guard) => 'bnps'.includes(guard[0]) ? guard[0] : 'native';
     const { native = [], n: patterns = [], s: stacks = [], b: absent = [] } = groupBy(guards, kind);
@@ -377,7 +377,12 @@ return {
     const at = parent?.children?.indexOf(module) ?? -1;
     if (at >= 0) parent.children[at] = own;
     for (let i = 0; i < members.length; i++) cache[members[i].filename] = members[i];
-    for (let i = 0; i < begun.length; i++) begun[i].parent = undefined;
+    for (const [member, other] of begun) {
+      member.parent = undefined;
+      // An `import` of the same module holds it.
+      other.exports = member.exports;
+      other.loaded = true;
+    }
     module.exports = own.exports;
     trace(`${members.length} modules of ${path} are evaluated`);
     return true;
