@@ -145,12 +145,22 @@ fn same_input_same_bytes() {
 #[test]
 fn inspect_lists_what_is_inside() {
     let workspace = Workspace::new();
-    workspace.write("main.js", "require('./data.json'); import('./lib.mjs');");
+    workspace.write("main.js", "require('./data.json'); import('./lib.mjs'); require('@a/b/c')");
+    workspace.write("node_modules/@a/b/package.json", r#"{ "name": "@a/b" }"#);
+    workspace.write("node_modules/@a/b/c.js", "require('d');");
+    workspace.write("node_modules/@a/b/node_modules/d/index.js", "");
     workspace.write("data.json", "{}");
     workspace.write("lib.mjs", "export {};");
     succeed(in_project(&workspace, &["build", "main.js", "-o", "app"]));
     let outcome = succeed(in_project(&workspace, &["inspect", "app"]));
-    for part in ["snapshot", "/__kiln__/main.js", "3: 1 CommonJS, 1 ES, 1 JSON"] {
+    for part in [
+        "snapshot",
+        "/__kiln__/main.js",
+        "5: 3 CommonJS, 1 ES, 1 JSON",
+        "       1       1        31 B        31 B  @a/b\n",
+        "       1       0         0 B         0 B  d\n",
+        "  (the program)\n",
+    ] {
         assert!(outcome.stdout().contains(part), "no {part:?} in:\n{}", outcome.stdout());
     }
     let refused = in_project(&workspace, &["inspect", "main.js"]);
