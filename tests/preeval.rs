@@ -54,9 +54,10 @@ fn a_start_takes_what_is_evaluated_unless_it_could_tell() {
     project(&workspace);
     let executable = workspace.executable();
     let said = build(&workspace.project().join("main.js"), &executable);
-    assert!(said.contains("evaluated  /__kiln__/library.js"), "{said}");
+    assert!(said.contains("evaluated    /__kiln__/library.js"), "{said}");
     assert!(said.contains("deferred   /__kiln__/main.js: process.argv at /__kiln__/main.js:4"), "{said}");
     assert!(said.contains("2 of 3 modules are evaluated"), "{said}");
+    assert!(said.contains("1 module waits for process.argv at /__kiln__/main.js:4\n"), "{said}");
 
     let expected = "{ value: 3, shared: Map(1) { { a: 1 } => Symbol(x) }, count: 1 }";
     for (argument, environment, why, rest) in [

@@ -4,8 +4,9 @@
 //! *units*, the largest parts that touch nothing and stand alone; the stub checks them, and takes the snapshot with them.
 //! Whatever goes wrong on the way, the program is built without.
 
+mod explain;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use kiln_payload::{Codes, Format, Rehearsal};
 use serde::{Deserialize, Serialize};
@@ -25,8 +26,10 @@ const LEAST_TEXT: usize = 4096;
 pub struct Evaluation {
     /// The units, in the order in which they are loaded.
     pub units: Vec<Unit>,
-    /// Modules that the program loads when it starts, and why they are not evaluated.
-    pub deferred: Vec<(String, String)>,
+    /// The modules that the program loads when it starts, in that order; ES modules are not among them.
+    pub loads: Vec<Loaded>,
+    /// How many ES modules the program has.
+    pub es_modules: usize,
     /// How many modules the program has.
     pub modules: usize,
     /// What ended the rehearsal early.
@@ -35,6 +38,27 @@ pub struct Evaluation {
     pub failure: Option<String>,
     /// What went wrong without being in the way.
     pub warnings: Vec<Diagnostic>,
+}
+
+impl Evaluation {
+    fn of(bundle: &Bundle) -> Self {
+        let modules = &bundle.index.modules;
+        let es_modules = modules.iter().filter(|module| module.format == Format::Module).count();
+        Evaluation { modules: modules.len(), es_modules, ..Evaluation::default() }
+    }
+}
+
+/// A module that the program loads when it starts.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// How many others are being loaded meanwhile.
+    pub depth: usize,
+    /// Its path.
+    pub path: String,
+    /// Why it is not evaluated at build time, if it is not.
+    pub deferred: Option<String>,
+    /// The trap that keeps it from that, as `deferred` says it.
+    pub trap: Option<String>,
 }
 
 /// What is evaluated by itself.
@@ -78,6 +102,8 @@ struct Touch {
 #[serde(rename_all = "camelCase")]
 struct Load {
     path: String,
+    /// The number of the module that is being loaded, or -1.
+    parent: i64,
     last: usize,
     /// The traps touched until then.
     traps: usize,
@@ -110,7 +136,7 @@ pub fn snapshot(
     trainings: &[Vec<String>],
 ) -> Result<(Vec<u8>, Codes, Evaluation), Diagnostic> {
     let image = BuildImage::new(stub, bundle)?;
-    let mut evaluation = Evaluation { modules: bundle.index.modules.len(), ..Evaluation::default() };
+    let mut evaluation = Evaluation::of(bundle);
     if bundle.index.in_place || !evaluated && trainings.is_empty() {
         return Ok((image.snapshot(&[], &[])?, Codes::default(), evaluation));
     }
@@ -206,7 +232,8 @@ fn find_units(
         .iter()
         .map(|module| (module.path.as_str(), (module.text.len as usize, module.format)))
         .collect();
-    let mut refused: BTreeMap<&str, String> = BTreeMap::new();
+    // Why, and whether that is a trap.
+    let mut refused: BTreeMap<&str, (String, bool)> = BTreeMap::new();
     for _ in 0..MOST_CHECKS {
         let units = choose(&bundle.index.entry, loads, &lengths, &refused);
         if units.is_empty() {
@@ -220,7 +247,7 @@ fn find_units(
         let before = refused.len();
         for (id, checked) in units.iter().zip(checked) {
             if let Some(why) = checked.refusal() {
-                refused.insert(&loads[*id].path, why);
+                refused.insert(&loads[*id].path, (why, checked.trap.is_some()));
             } else {
                 evaluation.units.push(Unit {
                     path: loads[*id].path.clone(),
@@ -236,15 +263,23 @@ fn find_units(
         evaluation.units.clear();
     }
     let evaluated: BTreeSet<&String> = evaluation.units.iter().flat_map(|unit| &unit.members).collect();
-    for load in loads.iter().filter(|load| !evaluated.contains(&load.path)) {
-        let why = match (refused.get(load.path.as_str()), report.traps.get(load.traps)) {
-            (Some(why), _) => why.clone(),
-            (None, Some(touch)) if !load.is_clean => touch.describe(),
+    let mut depths: Vec<usize> = Vec::with_capacity(loads.len());
+    for load in loads {
+        let parent = usize::try_from(load.parent).ok();
+        let depth = parent.and_then(|parent| depths.get(parent)).map_or(0, |depth| depth + 1);
+        depths.push(depth);
+        let touch = report.traps.get(load.traps).filter(|_| !load.is_clean).map(Touch::describe);
+        let refusal = refused.get(load.path.as_str());
+        let deferred = (!evaluated.contains(&load.path)).then(|| match (refusal, &touch) {
+            (Some((why, _)), _) => why.clone(),
+            (None, Some(touch)) => touch.clone(),
             _ if !load.ok || load.last_trap.is_none() => "it throws".into(),
             _ if !load.is_closed => "it needs modules that others have loaded".into(),
             _ => "it is too small".into(),
-        };
-        evaluation.deferred.push((load.path.clone(), why));
+        });
+        let is_trap = refusal.map_or(touch.is_some(), |(_, is_trap)| *is_trap);
+        let trap = deferred.clone().filter(|_| is_trap);
+        evaluation.loads.push(Loaded { depth, path: load.path.clone(), deferred, trap });
     }
     Ok(())
 }
@@ -254,7 +289,7 @@ fn choose(
     entry: &str,
     loads: &[Load],
     lengths: &BTreeMap<&str, (usize, Format)>,
-    refused: &BTreeMap<&str, String>,
+    refused: &BTreeMap<&str, (String, bool)>,
 ) -> Vec<usize> {
     let mut units = Vec::new();
     let mut id = 0;
@@ -295,32 +330,4 @@ impl Touch {
 
 fn parse<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, Diagnostic> {
     serde_json::from_slice(json).map_err(|error| Diagnostic::error(format!("a report can't be read: {error}")))
-}
-
-impl fmt::Display for Evaluation {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        for unit in &self.units {
-            writeln!(f, "evaluated  {}", unit.path)?;
-            for member in unit.members.iter().filter(|member| **member != unit.path) {
-                writeln!(f, "             {member}")?;
-            }
-        }
-        for (path, why) in &self.deferred {
-            writeln!(f, "deferred   {path}: {why}")?;
-        }
-        if let Some(ended) = &self.ended {
-            writeln!(f, "what comes after this is not known: {ended}")?;
-        }
-        if let Some(failure) = &self.failure {
-            writeln!(f, "nothing is evaluated: {failure}")?;
-        }
-        let evaluated: usize = self.units.iter().map(|unit| unit.members.len()).sum();
-        let deferred = self.deferred.len();
-        writeln!(
-            f,
-            "{evaluated} of {} modules are evaluated, in {} units; {deferred} others are when the program starts",
-            self.modules,
-            self.units.len()
-        )
-    }
 }
