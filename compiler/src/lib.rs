@@ -97,10 +97,11 @@ pub fn build(options: &BuildOptions, stub: &[u8], report: &mut dyn FnMut(&Diagno
     }
     let is_plain = options.include.is_empty() && options.define.is_empty() && !options.minify && !options.optimize;
     let in_place = options.in_place && is_plain && graph.modules.values().all(|module| !module.transformed);
-    let bundle = bundle::lay_out(&graph, in_place)?;
+    let mut bundle = bundle::lay_out(&graph, in_place)?;
     progress.begin(Step::Snapshot);
     let (snapshot, codes, evaluation) = preeval::snapshot(stub, &bundle, !options.no_preeval, &options.trainings)?;
     evaluation.warnings.iter().for_each(report);
+    bundle.index.formatters = evaluation.formatters.iter().cloned().collect();
     progress.begin(Step::Write);
     let size = executable::write(stub, &bundle, &snapshot, &codes, &output)?;
 

@@ -32,6 +32,8 @@ pub struct Index {
     /// The files lie where they lay when the program was built, and paths are the real ones: `nodes` has the modules
     /// alone, and everything else is read from the disk.
     pub in_place: bool,
+    /// Which of `Intl`'s formatters a start makes, by their names: what they need can be made beforehand.
+    pub formatters: Vec<String>,
     /// The modules. A module's position is its id, and its place in the stub's table of external references.
     pub modules: Vec<Module>,
 }

@@ -17,6 +17,7 @@ pub mod fast;
 pub mod icu;
 pub mod js;
 pub mod library;
+pub mod locales;
 mod memory;
 pub mod pages;
 pub mod platform;

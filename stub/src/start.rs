@@ -14,7 +14,9 @@ use crate::realm::{self, Program, Realm};
 use crate::source::Source;
 use crate::thread::Thread;
 use crate::wrap::AsyncIds;
-use crate::{aliased, bindings, bootstrap, callback, js, library, pages, platform, preeval, snapshot, trace, uv};
+use crate::{
+    aliased, bindings, bootstrap, callback, js, library, locales, pages, platform, preeval, snapshot, trace, uv,
+};
 
 /// The exit code of an executable that was cut short or altered: `EX_SOFTWARE` of `sysexits.h`.
 const DAMAGED: i32 = 70;
@@ -263,6 +265,9 @@ fn run(image: Image, blob: &'static [u8], verification: Verification) -> i32 {
 /// Starts V8 from the snapshot.
 fn restore(program: &'static Program, blob: &'static [u8]) -> (v8::OwnedIsolate, Rc<Realm>) {
     snapshot::initialize_v8(None);
+    if let Ok(index) = program.image.index() {
+        locales::prepare(index);
+    }
     trace::mark("V8 is initialized");
     let restored = snapshot::restore(program, blob, Thread::main());
     bindings::timers::start();

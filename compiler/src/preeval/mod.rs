@@ -30,6 +30,8 @@ pub struct Evaluation {
     pub loads: Vec<Loaded>,
     /// How many ES modules the program has.
     pub es_modules: usize,
+    /// Which of `Intl`'s formatters a start makes, by their names.
+    pub formatters: BTreeSet<String>,
     /// How many modules the program has.
     pub modules: usize,
     /// What ended the rehearsal early.
@@ -190,10 +192,7 @@ fn evaluate(
             return Ok((image.snapshot(&[], &[])?, Vec::new()));
         }
     };
-    // One module alone is the entry, which runs at start.
-    if bundle.index.modules.len() > 1
-        && let Err(why) = find_units(image, bundle, (&rehearsal.report, &bytes), evaluation)
-    {
+    if let Err(why) = find_units(image, bundle, (&rehearsal.report, &bytes), evaluation) {
         evaluation.units.clear();
         evaluation.failure = Some(why.render(false));
     }
@@ -223,6 +222,11 @@ fn find_units(
     let report: Report = parse(report.as_bytes())?;
     if let Some(failure) = report.failure {
         return Err(Diagnostic::error(failure));
+    }
+    evaluation.formatters = report.traps.iter().filter_map(Touch::formatter).map(str::to_owned).collect();
+    // One module alone is the entry, which runs at start.
+    if bundle.index.modules.len() == 1 {
+        return Ok(());
     }
     let loads = &report.rehearsal.loads;
     evaluation.ended.clone_from(&report.rehearsal.failure);
@@ -320,6 +324,16 @@ impl Checked {
 }
 
 impl Touch {
+    /// The formatter of `Intl` that was made.
+    fn formatter(&self) -> Option<&str> {
+        let function = self.name.strip_suffix("()")?;
+        match function {
+            "String.prototype.localeCompare" => Some("Collator"),
+            "Number.prototype.toLocaleString" | "BigInt.prototype.toLocaleString" => Some("NumberFormat"),
+            _ => function.strip_prefix("new ").unwrap_or(function).strip_prefix("Intl."),
+        }
+    }
+
     fn describe(&self) -> String {
         match &self.place {
             Some(place) => format!("{} at {place}", self.name),

@@ -197,5 +197,5 @@ pub fn exit_process(code: i32) -> ! {
     let _ = std::io::stdout().flush();
     let _ = std::io::stderr().flush();
     // Code of the C library that runs at an exit takes away what workers are using.
-    crate::uv::process::exit(code, crate::bindings::worker::any_running())
+    crate::uv::process::exit(code, crate::bindings::worker::any_running() || crate::locales::is_preparing())
 }
