@@ -9,7 +9,7 @@ use libuv_sys2 as sys;
 
 use super::event_loop;
 pub use super::work::Pending;
-use crate::trap;
+use crate::{trap, vfs};
 
 /// What `stat` finds out.
 pub type Stat = sys::uv_stat_t;
@@ -265,6 +265,13 @@ fn real(path: &CStr) -> *const core::ffi::c_char {
     if trap::is_noting() { NOTHING.as_ptr() } else { path.as_ptr() }
 }
 
+/// The descriptor that libuv gets: a program that is only rehearsed has its standard streams and embedded files, not what
+/// the build keeps open.
+fn own(fd: i32) -> i32 {
+    const NONE: i32 = -1;
+    if trap::is_noting() && fd > 2 && vfs::path_of_descriptor(fd).is_none() { NONE } else { fd }
+}
+
 /// Hands `call` to libuv. A loop and a callback go together.
 ///
 /// # Safety
@@ -286,13 +293,13 @@ unsafe fn start(
             Call::Chown(path, uid, gid) => sys::uv_fs_chown(at, to, real(path), *uid, *gid, cb),
             Call::Close(fd) => sys::uv_fs_close(at, to, *fd, cb),
             Call::CopyFile(from, path, flags) => sys::uv_fs_copyfile(at, to, real(from), real(path), *flags, cb),
-            Call::Fchmod(fd, mode) => sys::uv_fs_fchmod(at, to, *fd, *mode, cb),
-            Call::Fchown(fd, uid, gid) => sys::uv_fs_fchown(at, to, *fd, *uid, *gid, cb),
-            Call::Fdatasync(fd) => sys::uv_fs_fdatasync(at, to, *fd, cb),
-            Call::Fstat(fd) => sys::uv_fs_fstat(at, to, *fd, cb),
-            Call::Fsync(fd) => sys::uv_fs_fsync(at, to, *fd, cb),
-            Call::Ftruncate(fd, length) => sys::uv_fs_ftruncate(at, to, *fd, *length, cb),
-            Call::Futime(fd, atime, mtime) => sys::uv_fs_futime(at, to, *fd, *atime, *mtime, cb),
+            Call::Fchmod(fd, mode) => sys::uv_fs_fchmod(at, to, own(*fd), *mode, cb),
+            Call::Fchown(fd, uid, gid) => sys::uv_fs_fchown(at, to, own(*fd), *uid, *gid, cb),
+            Call::Fdatasync(fd) => sys::uv_fs_fdatasync(at, to, own(*fd), cb),
+            Call::Fstat(fd) => sys::uv_fs_fstat(at, to, own(*fd), cb),
+            Call::Fsync(fd) => sys::uv_fs_fsync(at, to, own(*fd), cb),
+            Call::Ftruncate(fd, length) => sys::uv_fs_ftruncate(at, to, own(*fd), *length, cb),
+            Call::Futime(fd, atime, mtime) => sys::uv_fs_futime(at, to, own(*fd), *atime, *mtime, cb),
             Call::Lchown(path, uid, gid) => sys::uv_fs_lchown(at, to, real(path), *uid, *gid, cb),
             Call::Link(from, path) => sys::uv_fs_link(at, to, real(from), real(path), cb),
             Call::Lstat(path) => sys::uv_fs_lstat(at, to, real(path), cb),
@@ -313,11 +320,11 @@ unsafe fn start(
             Call::Utime(path, atime, mtime) => sys::uv_fs_utime(at, to, real(path), *atime, *mtime, cb),
             Call::Read(fd, chunks, position) => {
                 let buffers: Vec<_> = chunks.iter().map(Chunk::raw).collect();
-                sys::uv_fs_read(at, to, *fd, buffers.as_ptr(), buffers.len() as u32, *position, cb)
+                sys::uv_fs_read(at, to, own(*fd), buffers.as_ptr(), buffers.len() as u32, *position, cb)
             }
             Call::Write(fd, chunks, position) => {
                 let buffers: Vec<_> = chunks.iter().map(Chunk::raw).collect();
-                sys::uv_fs_write(at, to, *fd, buffers.as_ptr(), buffers.len() as u32, *position, cb)
+                sys::uv_fs_write(at, to, own(*fd), buffers.as_ptr(), buffers.len() as u32, *position, cb)
             }
             Call::ReadDir(dir, count) => {
                 let raw = match dir.0.take_for(callback.is_some()) {
