@@ -14,10 +14,13 @@ use crate::{binding, bootstrap, library, platform, preeval, trace, uv};
 /// The baseline compiler is fast enough to run where it is needed: to wake another thread for it costs a short program a
 /// quarter of its start.
 ///
+/// Bytecode is kept: a collection would take away that of functions which have not run for a while, and with it what the
+/// snapshot is to have of them.
+///
 /// An extensible snapshot would have scope descriptions moved to V8's read-only space, which turns the weak references
 /// that `eval` needs into strong ones, and V8 ends the process when it meets them.
 const FLAGS: &str = "--no-verify-snapshot-checksum --no-freeze-flags-after-init --no-rehash-snapshot \
-                     --no-extensible-ro-snapshot --no-concurrent-sparkplug \
+                     --no-extensible-ro-snapshot --no-concurrent-sparkplug --no-flush-bytecode \
                      --js-source-phase-imports --external-memory-max-reasonable-size=0";
 
 /// More flags while a snapshot is taken, so that one program always gives the same bytes: no other thread takes part, and

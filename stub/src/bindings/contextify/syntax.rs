@@ -185,9 +185,27 @@ pub fn file_url(path: &str) -> String {
     url
 }
 
+/// What the build has found out of an embedded file.
+fn is_known_module<'s>(
+    scope: &mut PinScope<'s, '_>,
+    code: Local<'s, v8::String>,
+    filename: Local<'s, v8::String>,
+) -> Option<bool> {
+    let path = filename.to_rust_string_lossy(scope);
+    let id = preeval::code::embedded(scope, &path, code)?;
+    let index = Realm::current().program.image.index().ok()?;
+    Some(index.modules.get(id as usize)?.format == kiln_payload::ArchivedFormat::Module)
+}
+
 /// `containsModuleSyntax(code, filename[, resourceName[, "no CJS variables"]])`
 pub fn contains_module_syntax<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
     let (Ok(code), Ok(filename)) = (args.get(0).try_into(), args.get(1).try_into()) else { return };
+    if !args.get(3).is_string()
+        && let Some(is_module) = is_known_module(scope, code, filename)
+    {
+        rv.set_bool(is_module);
+        return;
+    }
     let name = args.get(2).try_into().unwrap_or(filename);
     let message = {
         v8::tc_scope!(let caught, scope);
