@@ -2,6 +2,7 @@
 
 use rkyv::{Archive, Deserialize, Serialize};
 
+use crate::archive;
 use crate::image::{Damage, Section};
 
 /// Code caches of modules, in the order of the modules. The section that holds them is empty in an image that is to make
@@ -48,31 +49,24 @@ impl Codes {
 
     /// The archive's bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
-        // As for the index: serializing into memory has no way to fail.
-        rkyv::to_bytes::<rkyv::rancor::Error>(self).map(|bytes| bytes.to_vec()).unwrap_or_default()
+        archive::to_bytes(self)
     }
-}
 
-impl Codes {
     /// Reads the archive's bytes.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let mut aligned = rkyv::util::AlignedVec::<16>::with_capacity(bytes.len());
-        aligned.extend_from_slice(bytes);
-        rkyv::from_bytes::<Self, rkyv::rancor::Error>(&aligned).ok()
+        archive::from_bytes(bytes)
     }
 }
 
 impl Rehearsal {
     /// The archive's bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
-        rkyv::to_bytes::<rkyv::rancor::Error>(self).map(|bytes| bytes.to_vec()).unwrap_or_default()
+        archive::to_bytes(self)
     }
 
     /// Reads the archive's bytes.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let mut aligned = rkyv::util::AlignedVec::<16>::with_capacity(bytes.len());
-        aligned.extend_from_slice(bytes);
-        rkyv::from_bytes::<Self, rkyv::rancor::Error>(&aligned).ok()
+        archive::from_bytes(bytes)
     }
 }
 

@@ -8,6 +8,8 @@ use std::hash::BuildHasherDefault;
 
 use rkyv::{Archive, Deserialize, Serialize};
 
+use crate::archive;
+
 /// The folder under which a program finds its own files.
 pub const VIRTUAL_ROOT: &str = "/__kiln__";
 
@@ -140,7 +142,6 @@ pub struct Text {
 impl Index {
     /// The archive's bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
-        // Serializing into memory has no way to fail: the types hold no unsized surprises and no shared pointers.
-        rkyv::to_bytes::<rkyv::rancor::Error>(self).map(|bytes| bytes.to_vec()).unwrap_or_default()
+        archive::to_bytes(self)
     }
 }

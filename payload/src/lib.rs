@@ -8,6 +8,7 @@
 //! file that was cut short, even within the stub. The stub's own [`Seal`] says where the payload lies, and the
 //! trailer's checksum finds any byte of it that was changed.
 
+mod archive;
 mod codes;
 mod front;
 mod image;

@@ -2,6 +2,8 @@
 
 use rkyv::{Archive, Deserialize, Serialize};
 
+use crate::archive;
+
 /// The origins of one module's text.
 #[derive(Archive, Serialize, Deserialize, Debug, Default, Clone, PartialEq, Eq)]
 pub struct Origins {
@@ -54,15 +56,12 @@ impl Origins {
 
     /// The archive's bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
-        // As for the index: serializing into memory has no way to fail.
-        rkyv::to_bytes::<rkyv::rancor::Error>(self).map(|bytes| bytes.to_vec()).unwrap_or_default()
+        archive::to_bytes(self)
     }
 
     /// Reads the archive's bytes.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let mut aligned = rkyv::util::AlignedVec::<16>::with_capacity(bytes.len());
-        aligned.extend_from_slice(bytes);
-        rkyv::from_bytes::<Self, rkyv::rancor::Error>(&aligned).ok()
+        archive::from_bytes(bytes)
     }
 }
 
