@@ -57,6 +57,21 @@ fn name<'s>(scope: &PinScope<'s, '_>, key: Local<'s, Name>) -> Option<String> {
     Local::<v8::String>::try_from(key).ok().map(|key| key.to_rust_string_lossy(scope))
 }
 
+/// What a look at a variable gives where traps are armed; nothing where they are not.
+fn look(scope: &mut PinScope, name: &str) -> Option<Intercepted> {
+    if !trap::is_armed() {
+        return None;
+    }
+    if trap::assume(Guard::Unset(name.to_owned())) {
+        return Some(Intercepted::kNo);
+    }
+    match trap::spring_or_nothing(scope, &format!("{TRAP}.{name}")) {
+        Armed::No => None,
+        Armed::Nothing => Some(Intercepted::kNo),
+        Armed::Sprung => Some(Intercepted::kYes),
+    }
+}
+
 /// Sets a variable; a rehearsal believes that it did. Returns whether it is done.
 fn assign_or_trap<'s>(scope: &mut PinScope<'s, '_>, key: Local<'s, Name>, value: Local<'s, Value>) -> bool {
     match trap::spring_or_nothing(scope, TRAP) {
@@ -77,15 +92,8 @@ impl Exotic for Environment {
         mut rv: ReturnValue<Value>,
     ) -> Intercepted {
         let Some(name) = name(scope, key) else { return Intercepted::kNo };
-        if trap::is_armed() {
-            if trap::assume(Guard::Unset(name.clone())) {
-                return Intercepted::kNo;
-            }
-            match trap::spring_or_nothing(scope, &format!("{TRAP}.{name}")) {
-                Armed::No => {}
-                Armed::Nothing => return Intercepted::kNo,
-                Armed::Sprung => return Intercepted::kYes,
-            }
+        if let Some(intercepted) = look(scope, &name) {
+            return intercepted;
         }
         let value = Realm::current()
             .thread
@@ -121,15 +129,8 @@ impl Exotic for Environment {
         mut rv: ReturnValue<Integer>,
     ) -> Intercepted {
         let Some(name) = name(scope, key) else { return Intercepted::kNo };
-        if trap::is_armed() {
-            if trap::assume(Guard::Unset(name.clone())) {
-                return Intercepted::kNo;
-            }
-            match trap::spring_or_nothing(scope, &format!("{TRAP}.{name}")) {
-                Armed::No => {}
-                Armed::Nothing => return Intercepted::kNo,
-                Armed::Sprung => return Intercepted::kYes,
-            }
+        if let Some(intercepted) = look(scope, &name) {
+            return intercepted;
         }
         if Realm::current().thread.environment.get(name.as_bytes()).is_none() {
             return Intercepted::kNo;
