@@ -1,15 +1,18 @@
 //! File system calls, each on this thread or on libuv's pool.
 
+mod dir;
+pub mod kind;
+
 use std::cell::Cell;
 use std::ffi::{CStr, CString};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use std::sync::atomic::Ordering;
 
 use libuv_sys2 as sys;
 
 use super::event_loop;
 pub use super::work::Pending;
 use crate::{trap, vfs};
+pub use dir::Dir;
 
 /// What `stat` finds out.
 pub type Stat = sys::uv_stat_t;
@@ -83,41 +86,6 @@ pub struct Entry {
     pub kind: u8,
 }
 
-/// Values of [`Entry::kind`].
-pub mod kind {
-    use libuv_sys2 as sys;
-    /// The file system does not say.
-    pub const UNKNOWN: u8 = sys::uv_dirent_type_t_UV_DIRENT_UNKNOWN as u8;
-    /// A regular file.
-    pub const FILE: u8 = sys::uv_dirent_type_t_UV_DIRENT_FILE as u8;
-    /// A folder.
-    pub const DIR: u8 = sys::uv_dirent_type_t_UV_DIRENT_DIR as u8;
-    /// A symbolic link.
-    pub const LINK: u8 = sys::uv_dirent_type_t_UV_DIRENT_LINK as u8;
-    /// A FIFO.
-    pub const FIFO: u8 = sys::uv_dirent_type_t_UV_DIRENT_FIFO as u8;
-    /// A socket.
-    pub const SOCKET: u8 = sys::uv_dirent_type_t_UV_DIRENT_SOCKET as u8;
-    /// A character device.
-    pub const CHAR: u8 = sys::uv_dirent_type_t_UV_DIRENT_CHAR as u8;
-    /// A block device.
-    pub const BLOCK: u8 = sys::uv_dirent_type_t_UV_DIRENT_BLOCK as u8;
-
-    /// The kind that `scandir` would report for a mode.
-    pub fn of_mode(mode: u64) -> u8 {
-        match mode as u32 & libc::S_IFMT {
-            libc::S_IFREG => FILE,
-            libc::S_IFDIR => DIR,
-            libc::S_IFLNK => LINK,
-            libc::S_IFIFO => FIFO,
-            libc::S_IFSOCK => SOCKET,
-            libc::S_IFCHR => CHAR,
-            libc::S_IFBLK => BLOCK,
-            _ => UNKNOWN,
-        }
-    }
-}
-
 /// Memory that a call fills or reads, kept until the call is over.
 pub enum Chunk {
     /// A stretch of a JavaScript buffer: its store, where it begins there, and its length.
@@ -137,57 +105,6 @@ impl Chunk {
                 _ => sys::uv_buf_t { base: std::ptr::null_mut(), len: 0 },
             },
             Chunk::Owned(bytes) => sys::uv_buf_t { base: bytes.as_ptr().cast_mut().cast(), len: bytes.len() },
-        }
-    }
-}
-
-/// An open folder; it is closed by [`Call::CloseDir`], at the latest when it is dropped.
-#[derive(Clone)]
-pub struct Dir(Arc<DirState>);
-
-struct DirState {
-    /// Null once it is closed.
-    raw: AtomicPtr<sys::uv_dir_t>,
-    /// True while the pool works on it.
-    busy: AtomicBool,
-}
-
-impl Dir {
-    fn new(raw: *mut sys::uv_dir_t) -> Self {
-        Dir(Arc::new(DirState { raw: AtomicPtr::new(raw), busy: AtomicBool::new(false) }))
-    }
-
-    /// True before it is closed.
-    pub fn is_open(&self) -> bool {
-        !self.0.raw.load(Ordering::Relaxed).is_null()
-    }
-}
-
-impl DirState {
-    /// The folder, for a call that is about to begin. While the pool works on it no other may.
-    fn take_for(&self, pool: bool) -> Result<*mut sys::uv_dir_t, i32> {
-        let raw = self.raw.load(Ordering::Relaxed);
-        if raw.is_null() {
-            return Err(sys::uv_errno_t_UV_EBADF);
-        }
-        if self.busy.load(Ordering::Relaxed) {
-            return Err(sys::uv_errno_t_UV_EBUSY);
-        }
-        self.busy.store(pool, Ordering::Relaxed);
-        Ok(raw)
-    }
-}
-
-impl Drop for DirState {
-    fn drop(&mut self) {
-        let raw = *self.raw.get_mut();
-        if !raw.is_null() {
-            // SAFETY: the folder is open, and nothing else refers to it: a request in flight holds a clone.
-            unsafe {
-                let mut request: sys::uv_fs_t = std::mem::zeroed();
-                sys::uv_fs_closedir(std::ptr::null_mut(), &mut request, raw, None);
-                sys::uv_fs_req_cleanup(&mut request);
-            }
         }
     }
 }
