@@ -116,23 +116,26 @@ fn on_timer() {
         let (Some(function), Some(process)) = (function, process) else { return };
         let now_value = js::number(scope, now());
         // One callback for all of them: ticks run after the last.
-        let next = callback::in_context(scope, process, AsyncIds::default(), None, |scope| {
+        callback::in_context(scope, process, AsyncIds::default(), None, |scope| {
             loop {
                 let next = callback::reporting(scope, |scope| function.call(scope, process.into(), &[now_value]));
                 // A timer threw, and somebody handled it: run what is left of the lists.
                 if next.is_some() || callback::is_ending(scope) {
+                    // Before the ticks, which may start timers that are due earlier than what is left.
+                    wait_for_next(next.and_then(|next| next.number_value(scope)).unwrap_or_default());
                     return next;
                 }
             }
         });
-        let next = next.and_then(|next| next.number_value(scope)).unwrap_or_default();
-        // Its absolute value is when the next timer is due; negative if no timer keeps the loop alive.
-        if next != 0.0 {
-            let duration = next.abs() - now();
-            uv_timers::schedule(duration.max(1.0) as u64);
-            uv_timers::keep_for_timers(next > 0.0);
-        }
     });
+}
+
+/// `next` is when the next timer is due, in its absolute value; negative if no timer keeps the loop alive, zero if there is none.
+fn wait_for_next(next: f64) {
+    if next != 0.0 {
+        uv_timers::schedule((next.abs() - now()).max(1.0) as u64);
+        uv_timers::keep_for_timers(next > 0.0);
+    }
 }
 
 type Args<'s> = FunctionCallbackArguments<'s>;
