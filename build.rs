@@ -61,12 +61,15 @@ fn build() -> PathBuf {
             cargo.env_remove(&name);
         }
     }
-    // The C++ in the dependencies is small functions in templates, which GCC does not inline in what could become a shared
-    // library; URLs are parsed in two thirds of the time if clang compiles it.
-    let compiler = format!("CXX_{}", target.replace('-', "_"));
-    let is_chosen = ["CXX", "TARGET_CXX", &compiler].iter().any(|name| env::var_os(name).is_some());
-    if !is_chosen && Command::new("clang++").arg("--version").output().is_ok_and(|output| output.status.success()) {
-        cargo.env(compiler, "clang++");
+    // clang, which also compiled Node, makes the better code of what the dependencies have in C and C++: URLs are parsed in
+    // two thirds of the time that they take where GCC compiled that, and Zstandard compresses in four fifths.
+    for (variable, compiler) in [("CC", "clang"), ("CXX", "clang++")] {
+        let own = format!("{variable}_{}", target.replace('-', "_"));
+        let names = [variable.to_owned(), format!("TARGET_{variable}"), own.clone()];
+        let is_chosen = names.iter().any(|name| env::var_os(name).is_some());
+        if !is_chosen && Command::new(compiler).arg("--version").output().is_ok_and(|output| output.status.success()) {
+            cargo.env(own, compiler);
+        }
     }
     if !cargo.status().is_ok_and(|status| status.success()) {
         println!("cargo::error=the runtime (the package kiln-stub) could not be built, for the reason shown here");

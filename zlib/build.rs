@@ -1,4 +1,4 @@
-//! Compiles the compressor of Chromium's zlib.
+//! Compiles Chromium's zlib.
 //!
 //! It is not published by itself. But the crate `v8` had a copy among V8's dependencies, so cargo is asked for that
 //! crate: it fetches it, verifies it by `source/Cargo.lock`, and says where it is. None of it is compiled but the files
@@ -51,6 +51,9 @@ fn compile(folder: &Path) -> Result<()> {
         for name in ["ADLER32_SIMD_SSSE3", "CRC32_SIMD_SSE42_PCLMUL", "DEFLATE_SLIDE_HASH_SSE2", "X86_NOT_WINDOWS"] {
             build.define(name, None);
         }
+        for name in ["INFLATE_CHUNK_SIMD_SSE2", "INFLATE_CHUNK_READ_64LE"] {
+            build.define(name, None);
+        }
         // Matches are compared by two bytes at a time.
         build.define("UNALIGNED_OK", None);
         // Run where the processor has these instructions.
@@ -65,13 +68,17 @@ fn compile(folder: &Path) -> Result<()> {
             object("crc_folding.c", &["-msse4.2", "-mpclmul"]),
         ];
         build.objects(special.into_iter().flatten());
+        build.files(["inflate.c", "inffast_chunk.c"].map(|file| folder.join("contrib/optimizations").join(file)));
     } else {
         build.define("CPU_NO_SIMD", None);
+        build.files(["inflate.c", "inffast.c"].map(|file| folder.join(file)));
     }
     let hash = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("hash.h");
     let deflate = build.clone().flag("-include").flag(&hash).file(folder.join("deflate.c")).compile_intermediates();
     build.objects(deflate);
-    build.files(["adler32.c", "cpu_features.c", "crc32.c", "trees.c", "zutil.c"].map(|file| folder.join(file)));
+    build.files(
+        ["adler32.c", "cpu_features.c", "crc32.c", "inftrees.c", "trees.c", "zutil.c"].map(|file| folder.join(file)),
+    );
     build.try_compile("kiln_zlib")?;
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 
+use v8::fast_api::FastApiCallbackOptions;
 use v8::{
     ArrayBufferView, Function, FunctionCallbackArguments, Global, Local, Object, PinScope, ReturnValue, Uint32Array,
     Value,
@@ -17,7 +18,7 @@ use crate::{callback, facts, js, realm, wrap};
 
 crate::room! {
     name: "zlib",
-    functions: { pure "crc32" => crc32 },
+    functions: { pure "crc32" => crc32 as CRC32 },
     classes: {
         // Native state does not outlive a snapshot, so streams are only made at run time.
         "Zlib" extends "AsyncWrap" {
@@ -336,12 +337,26 @@ fn close<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
 /// `crc32(data, start)`
 fn crc32<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
     let start = args.get(1).uint32_value(scope).unwrap_or_default();
-    let data = args.get(0);
-    let sum = if let Ok(string) = Local::<v8::String>::try_from(data) {
-        compression::crc32(start, &text::bytes_of(scope, string, Encoding::Utf8))
-    } else {
-        let mut storage = text::STORAGE;
-        compression::crc32(start, text::contents(data, &mut storage).unwrap_or_default())
-    };
-    rv.set_uint32(sum);
+    rv.set_uint32(checksum(scope, args.get(0), start));
+}
+
+crate::fast!(CRC32 = crc32_fast as (Value, u32) -> u32);
+
+extern "C" fn crc32_fast<'s>(
+    _: Local<'s, Value>,
+    data: Local<'s, Value>,
+    start: u32,
+    options: &FastApiCallbackOptions<'s>,
+) -> u32 {
+    // SAFETY: V8 gave the options to this call.
+    v8::callback_scope!(unsafe scope, options);
+    checksum(scope, data, start)
+}
+
+fn checksum<'s>(scope: &mut PinScope<'s, '_>, data: Local<'s, Value>, start: u32) -> u32 {
+    if let Ok(string) = Local::<v8::String>::try_from(data) {
+        return text::with_bytes(scope, string, Encoding::Utf8, |bytes| compression::crc32(start, bytes));
+    }
+    let mut storage = text::STORAGE;
+    compression::crc32(start, text::contents(data, &mut storage).unwrap_or_default())
 }

@@ -55,7 +55,7 @@ impl Problem {
 
     /// What zlib calls `Z_BUF_ERROR`: the input ends too early.
     fn unexpected_end() -> Problem {
-        Problem::new("unexpected end of file", "Z_BUF_ERROR", libz_rs_sys::Z_BUF_ERROR)
+        Problem::new("unexpected end of file", "Z_BUF_ERROR", kiln_zlib::BUF_ERROR)
     }
 }
 

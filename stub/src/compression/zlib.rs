@@ -1,12 +1,11 @@
 //! zlib: deflate, with three kinds of headers.
 //!
-//! zlib-rs decompresses, at several times the speed of zlib itself. But Chromium's zlib, which is Node's, compresses:
-//! programs can tell what comes out.
+//! It is Chromium's, as in Node: programs can tell what comes out of a compressor. Others decompress some data at twice
+//! the speed, but what repeats itself after a few bytes at a third of it.
 
-use std::ffi::{CStr, c_int};
+use std::ffi::{CStr, c_int, c_uint, c_void};
 
-use kiln_zlib as chromium;
-use libz_rs_sys as sys;
+use kiln_zlib as sys;
 
 use super::{Engine, Problem, Process, Transfer};
 
@@ -61,7 +60,7 @@ pub struct ZlibOptions {
 /// A stream of zlib's.
 pub struct Zlib {
     /// In a box: zlib remembers where it is.
-    stream: Box<sys::z_stream>,
+    stream: Box<sys::Stream>,
     mode: Mode,
     options: ZlibOptions,
     error: c_int,
@@ -87,38 +86,28 @@ impl Zlib {
             Mode::DeflateRaw | Mode::InflateRaw => -options.window_bits,
             Mode::Deflate | Mode::Inflate => options.window_bits,
         };
-        // SAFETY: zlib allows for a stream of zeros. `zlibVersion` and the size let zlib check that the layouts agree.
-        let (stream, result) = unsafe {
-            let mut stream = Box::new(empty_stream());
-            let (version, size) = (sys::zlibVersion(), size_of::<sys::z_stream>() as c_int);
-            let result = match mode.compresses() {
+        let mut stream = Box::new(sys::Stream::new(allocate, free));
+        let (version, size) = (sys::VERSION.as_ptr(), size_of::<sys::Stream>() as c_int);
+        // SAFETY: the stream is new. The version and the size let zlib check that the layouts agree.
+        let result = unsafe {
+            match mode.compresses() {
                 true => {
                     let ZlibOptions { level, memory_level, strategy, .. } = options;
-                    let method = sys::Z_DEFLATED;
-                    chromium::deflate_init(
-                        deflating(&mut stream),
-                        level,
-                        method,
-                        bits,
-                        memory_level,
-                        strategy,
-                        version,
-                        size,
-                    )
+                    let method = sys::DEFLATED;
+                    sys::deflate_init(&mut *stream, level, method, bits, memory_level, strategy, version, size)
                 }
-                false => sys::inflateInit2_(&mut *stream, bits, version, size),
-            };
-            (stream, result)
+                false => sys::inflate_init(&mut *stream, bits, version, size),
+            }
         };
-        if result != sys::Z_OK {
+        if result != sys::OK {
             return None;
         }
         let mut zlib = Zlib {
             stream,
             mode,
             options,
-            error: sys::Z_OK,
-            flush: sys::Z_NO_FLUSH,
+            error: sys::OK,
+            flush: sys::NO_FLUSH,
             has_room: true,
             magic_seen: 0,
             dictionary_failed: false,
@@ -129,35 +118,34 @@ impl Zlib {
 
     /// Inflating with a header, the stream says when the dictionary is wanted.
     fn set_dictionary(&mut self) {
-        let (pointer, length) = (self.options.dictionary.as_ptr(), self.options.dictionary.len() as sys::uInt);
+        let (pointer, length) = (self.options.dictionary.as_ptr(), self.options.dictionary.len() as c_uint);
         if length == 0 {
             return;
         }
         // SAFETY: the stream is initialized; zlib copies the dictionary.
         let result = unsafe {
             match self.mode {
-                Mode::Deflate | Mode::DeflateRaw => {
-                    chromium::deflate_set_dictionary(deflating(&mut self.stream), pointer, length)
-                }
-                Mode::InflateRaw => sys::inflateSetDictionary(&mut *self.stream, pointer, length),
-                _ => sys::Z_OK,
+                Mode::Deflate | Mode::DeflateRaw => sys::deflate_set_dictionary(&mut *self.stream, pointer, length),
+                Mode::InflateRaw => sys::inflate_set_dictionary(&mut *self.stream, pointer, length),
+                _ => sys::OK,
             }
         };
-        self.dictionary_failed = result != sys::Z_OK;
+        self.dictionary_failed = result != sys::OK;
     }
 
     fn failure(&self, message: &str) -> Problem {
         // SAFETY: zlib points to a text of its own, or to none.
-        let own = (!self.stream.msg.is_null()).then(|| unsafe { CStr::from_ptr(self.stream.msg) }.to_string_lossy());
+        let own =
+            (!self.stream.message.is_null()).then(|| unsafe { CStr::from_ptr(self.stream.message) }.to_string_lossy());
         let code = match self.error {
-            sys::Z_STREAM_END => "Z_STREAM_END",
-            sys::Z_NEED_DICT => "Z_NEED_DICT",
-            sys::Z_ERRNO => "Z_ERRNO",
-            sys::Z_STREAM_ERROR => "Z_STREAM_ERROR",
-            sys::Z_DATA_ERROR => "Z_DATA_ERROR",
-            sys::Z_MEM_ERROR => "Z_MEM_ERROR",
-            sys::Z_BUF_ERROR => "Z_BUF_ERROR",
-            sys::Z_VERSION_ERROR => "Z_VERSION_ERROR",
+            sys::STREAM_END => "Z_STREAM_END",
+            sys::NEED_DICT => "Z_NEED_DICT",
+            sys::ERRNO => "Z_ERRNO",
+            sys::STREAM_ERROR => "Z_STREAM_ERROR",
+            sys::DATA_ERROR => "Z_DATA_ERROR",
+            sys::MEM_ERROR => "Z_MEM_ERROR",
+            sys::BUF_ERROR => "Z_BUF_ERROR",
+            sys::VERSION_ERROR => "Z_VERSION_ERROR",
             _ => "Z_OK",
         };
         Problem::new(own.as_deref().unwrap_or(message), code, self.error)
@@ -187,24 +175,24 @@ impl Zlib {
         unsafe {
             self.error = sys::inflate(stream, self.flush);
             let dictionary = &self.options.dictionary;
-            if self.mode != Mode::InflateRaw && self.error == sys::Z_NEED_DICT && !dictionary.is_empty() {
-                self.error = sys::inflateSetDictionary(stream, dictionary.as_ptr(), dictionary.len() as sys::uInt);
-                if self.error == sys::Z_OK {
+            if self.mode != Mode::InflateRaw && self.error == sys::NEED_DICT && !dictionary.is_empty() {
+                self.error = sys::inflate_set_dictionary(stream, dictionary.as_ptr(), dictionary.len() as c_uint);
+                if self.error == sys::OK {
                     self.error = sys::inflate(stream, self.flush);
-                } else if self.error == sys::Z_DATA_ERROR {
+                } else if self.error == sys::DATA_ERROR {
                     // Tells a wrong dictionary from wrong data.
-                    self.error = sys::Z_NEED_DICT;
+                    self.error = sys::NEED_DICT;
                 }
             }
             // Another member of the archive may follow, or garbage; zeros are padding.
             while self.mode == Mode::Gunzip
-                && self.error == sys::Z_STREAM_END
-                && self.stream.avail_in > 0
+                && self.error == sys::STREAM_END
+                && self.stream.available_in > 0
                 && !self.options.reject_garbage
                 && *self.stream.next_in != 0
             {
-                self.error = sys::inflateReset(&mut *self.stream);
-                if self.error == sys::Z_OK {
+                self.error = sys::inflate_reset(&mut *self.stream);
+                if self.error == sys::OK {
                     self.error = sys::inflate(&mut *self.stream, self.flush);
                 }
             }
@@ -216,16 +204,16 @@ impl Process for Zlib {
     unsafe fn process(&mut self, transfer: &mut Transfer, flush: i32) {
         self.flush = flush;
         // zlib counts in 32 bits; JavaScript calls again for what is left.
-        let input = transfer.available_in.min(sys::uInt::MAX as usize);
-        let output = transfer.available_out.min(sys::uInt::MAX as usize);
-        self.stream.next_in = transfer.input.cast_mut();
-        self.stream.avail_in = input as sys::uInt;
+        let input = transfer.available_in.min(c_uint::MAX as usize);
+        let output = transfer.available_out.min(c_uint::MAX as usize);
+        self.stream.next_in = transfer.input;
+        self.stream.available_in = input as c_uint;
         self.stream.next_out = transfer.output;
-        self.stream.avail_out = output as sys::uInt;
+        self.stream.available_out = output as c_uint;
         // SAFETY: the stream is initialized, and the caller says that the memory is valid.
         unsafe {
             if self.mode.compresses() {
-                self.error = chromium::deflate(deflating(&mut self.stream), flush);
+                self.error = sys::deflate(&mut *self.stream, flush);
             } else {
                 if self.mode == Mode::Unzip {
                     let first: Vec<u8> = (0..input.min(2)).map(|index| *transfer.input.add(index)).collect();
@@ -233,7 +221,7 @@ impl Process for Zlib {
                 }
                 self.inflate();
             }
-            let (left_in, left_out) = (self.stream.avail_in as usize, self.stream.avail_out as usize);
+            let (left_in, left_out) = (self.stream.available_in as usize, self.stream.available_out as usize);
             transfer.advance(input - left_in, output - left_out);
         }
         self.has_room = transfer.available_out > 0;
@@ -246,12 +234,12 @@ impl Engine for Zlib {
             return Some(self.failure("Failed to set dictionary"));
         }
         match self.error {
-            sys::Z_OK | sys::Z_BUF_ERROR if self.has_room && self.flush == sys::Z_FINISH => {
+            sys::OK | sys::BUF_ERROR if self.has_room && self.flush == sys::FINISH => {
                 Some(self.failure("unexpected end of file"))
             }
-            sys::Z_OK | sys::Z_BUF_ERROR | sys::Z_STREAM_END => None,
-            sys::Z_NEED_DICT if self.options.dictionary.is_empty() => Some(self.failure("Missing dictionary")),
-            sys::Z_NEED_DICT => Some(self.failure("Bad dictionary")),
+            sys::OK | sys::BUF_ERROR | sys::STREAM_END => None,
+            sys::NEED_DICT if self.options.dictionary.is_empty() => Some(self.failure("Missing dictionary")),
+            sys::NEED_DICT => Some(self.failure("Bad dictionary")),
             _ => Some(self.failure("Zlib error")),
         }
     }
@@ -260,11 +248,11 @@ impl Engine for Zlib {
         // SAFETY: the stream is initialized.
         self.error = unsafe {
             match self.mode.compresses() {
-                true => chromium::deflate_reset(deflating(&mut self.stream)),
-                false => sys::inflateReset(&mut *self.stream),
+                true => sys::deflate_reset(&mut *self.stream),
+                false => sys::inflate_reset(&mut *self.stream),
             }
         };
-        if self.error != sys::Z_OK {
+        if self.error != sys::OK {
             return Some(self.failure("Failed to reset stream"));
         }
         self.set_dictionary();
@@ -277,12 +265,12 @@ impl Engine for Zlib {
         }
         // SAFETY: the stream is initialized; whatever it has to write was flushed before, and there is no room.
         self.error = unsafe {
-            self.stream.avail_in = 0;
-            self.stream.avail_out = 0;
-            chromium::deflate_params(deflating(&mut self.stream), level, strategy)
+            self.stream.available_in = 0;
+            self.stream.available_out = 0;
+            sys::deflate_params(&mut *self.stream, level, strategy)
         };
         match self.error {
-            sys::Z_OK | sys::Z_BUF_ERROR => None,
+            sys::OK | sys::BUF_ERROR => None,
             _ => Some(self.failure("Failed to set parameters")),
         }
     }
@@ -293,54 +281,26 @@ impl Drop for Zlib {
         // SAFETY: the stream is initialized and not used again.
         unsafe {
             match self.mode.compresses() {
-                true => chromium::deflate_end(deflating(&mut self.stream)),
-                false => sys::inflateEnd(&mut *self.stream),
+                true => sys::deflate_end(&mut *self.stream),
+                false => sys::inflate_end(&mut *self.stream),
             }
         };
     }
 }
 
-fn empty_stream() -> sys::z_stream {
-    sys::z_stream {
-        next_in: std::ptr::null_mut(),
-        avail_in: 0,
-        total_in: 0,
-        next_out: std::ptr::null_mut(),
-        avail_out: 0,
-        total_out: 0,
-        msg: std::ptr::null_mut(),
-        state: std::ptr::null_mut(),
-        zalloc: Some(allocate),
-        zfree: Some(free),
-        opaque: std::ptr::null_mut(),
-        data_type: 0,
-        adler: 0,
-        reserved: 0,
-    }
-}
-
-/// The stream as zlib itself sees it.
-fn deflating(stream: &mut sys::z_stream) -> *mut chromium::Stream {
-    // Both are the structure of `zlib.h`.
-    const { assert!(size_of::<sys::z_stream>() == size_of::<chromium::Stream>()) };
-    std::ptr::from_mut(stream).cast()
-}
-
-extern "C" fn allocate(_: *mut std::ffi::c_void, count: sys::uInt, size: sys::uInt) -> *mut std::ffi::c_void {
+extern "C" fn allocate(_: *mut c_void, count: c_uint, size: c_uint) -> *mut c_void {
     // Both clear what they want cleared themselves.
     // SAFETY: `malloc` may be called with any number; two of 32 bits multiplied are one.
     unsafe { libc::malloc(count as usize * size as usize) }
 }
 
-extern "C" fn free(_: *mut std::ffi::c_void, memory: *mut std::ffi::c_void) {
+extern "C" fn free(_: *mut c_void, memory: *mut c_void) {
     // SAFETY: zlib gives back what `allocate` gave it.
     unsafe { libc::free(memory) };
 }
 
 /// The checksum of gzip, going on from `start`.
 pub fn crc32(start: u32, bytes: &[u8]) -> u32 {
-    bytes.chunks(sys::uInt::MAX as usize).fold(start, |sum, part| {
-        // SAFETY: zlib reads the bytes and nothing else.
-        unsafe { sys::crc32(sum.into(), part.as_ptr(), part.len() as sys::uInt) as u32 }
-    })
+    // SAFETY: zlib reads the bytes and nothing else.
+    unsafe { sys::crc32(start.into(), bytes.as_ptr(), bytes.len()) as u32 }
 }
