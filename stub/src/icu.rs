@@ -163,6 +163,15 @@ impl Converter {
         [number::CONVERTER_UTF8, number::CONVERTER_UTF16_BE, number::CONVERTER_UTF16_LE].contains(&kind)
     }
 
+    /// Whether a chunk of UTF-16 that has no flaws is what it converts to: it lies in memory as this machine has code
+    /// units, and nothing is left of the chunk before.
+    pub fn is_native(&self) -> bool {
+        let mut error = 0;
+        // SAFETY: the converter is open.
+        let (kind, pending) = unsafe { (ucnv_getType_78(self.raw), ucnv_toUCountPending_78(self.raw, &mut error)) };
+        kind == number::CONVERTER_UTF16_LE && cfg!(target_endian = "little") && pending == 0 && error <= 0
+    }
+
     /// Forgets what a chunk left over.
     pub fn reset(&self) {
         // SAFETY: the converter is open.

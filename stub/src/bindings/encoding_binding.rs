@@ -1,15 +1,16 @@
 //! `internalBinding('encoding_binding')`: UTF-8 for `TextEncoder` and `TextDecoder`.
 
-use v8::{FunctionCallbackArguments, Local, Object, PinScope, ReturnValue, Uint8Array, Value, WriteFlags};
+use v8::fast_api::{FastApiCallbackOptions, FastApiOneByteString};
+use v8::{FunctionCallbackArguments, Local, Object, PinScope, ReturnValue, Uint8Array, Value};
 
 use crate::errors::{self, Kind};
-use crate::text::{self, STORAGE};
-use crate::{aliased, js};
+use crate::js;
+use crate::text::{self, STORAGE, Units, Written};
 
 crate::room! {
     name: "encoding_binding",
     functions: {
-        pure "encodeInto" => encode_into,
+        pure "encodeInto" => encode_into as ENCODE_INTO,
         pure "encodeUtf8String" => encode_utf8_string,
         pure "decodeUTF8" => decode_utf8,
         pure "toASCII" => to_ascii,
@@ -21,26 +22,44 @@ crate::room! {
 type Args<'s> = FunctionCallbackArguments<'s>;
 type Return<'s> = ReturnValue<'s, Value>;
 
-/// `[read, written]` of the last `encodeInto`.
-const RESULTS: &str = "encoding_binding.encodeIntoResults";
+crate::shared! {
+    /// `[read, written]` of the last `encodeInto`.
+    RESULTS: u32 = "encoding_binding.encodeIntoResults"
+}
 const BOM: &[u8] = "\u{feff}".as_bytes();
 
 fn setup<'s>(scope: &mut PinScope<'s, '_>, target: Local<'s, Object>) {
-    let results = aliased::create::<u32>(scope, RESULTS, 2);
+    let results = RESULTS.create(scope, 2);
     js::set(scope, target, "encodeIntoResults", results);
 }
 
 /// `encodeInto(string, array)`
 fn encode_into<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
     let Ok(string) = Local::<v8::String>::try_from(args.get(0)) else { return };
-    let Some(target) = js::bytes(args.get(1)) else { return };
-    let mut read = 0;
-    let written = text::write(target, |target| {
-        string.write_utf8_v2(scope, target, WriteFlags::kReplaceInvalidUtf8, Some(&mut read))
-    });
-    let results = aliased::cells::<u32>(scope, RESULTS);
-    results[0].set(read as u32);
-    results[1].set(written as u32);
+    let Some(target) = text::view(args.get(1)) else { return };
+    let done = text::units(scope, string, |units| text::write(target, |target| text::write_utf8(units, target)));
+    tell(scope, done);
+}
+
+crate::fast!(ENCODE_INTO = encode_into_fast as (text, Value) -> nothing);
+
+extern "C" fn encode_into_fast<'s>(
+    _: Local<'s, Value>,
+    text: &'s FastApiOneByteString,
+    array: Local<'s, Value>,
+    options: &FastApiCallbackOptions<'s>,
+) {
+    // SAFETY: V8 gave the options to this call.
+    v8::callback_scope!(unsafe scope, options);
+    let Some(target) = text::view(array) else { return };
+    let done = text::write(target, |target| text::write_utf8(Units::Narrow(text.as_bytes()), target));
+    tell(scope, done);
+}
+
+fn tell(scope: &PinScope, done: Written) {
+    let results = RESULTS.cells(scope);
+    results[0].set(done.read as u32);
+    results[1].set(done.written as u32);
 }
 
 fn encode_utf8_string<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {

@@ -1,5 +1,6 @@
 //! `internalBinding('icu')`: encodings other than UTF-8, and how wide text is.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 
 use v8::{FunctionCallbackArguments, Local, Object, PinScope, ReturnValue, Value};
@@ -107,7 +108,13 @@ fn decode<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) 
     let Ok(object) = Local::<Object>::try_from(args.get(0)) else { return };
     let Some(decoder) = decoder(scope, object) else { return };
     let flush = args.get(2).uint32_value(scope).unwrap_or_default() & flag::FLUSH != 0;
-    let units = decoder.converter.decode(bytes, flush);
+    // SAFETY: any two bytes are a code unit.
+    let (before, whole, after) = unsafe { bytes.align_to::<u16>() };
+    let is_native = before.is_empty() && after.is_empty() && decoder.converter.is_native();
+    let units = match is_native && v8::simdutf::validate_utf16le(whole) {
+        true => Ok(Cow::Borrowed(whole)),
+        false => decoder.converter.decode(bytes, flush).map(Cow::Owned),
+    };
     let bom_seen = decoder.bom_seen.get();
     if flush {
         decoder.bom_seen.set(false);
@@ -123,7 +130,7 @@ fn decode<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) 
         units = units.strip_prefix(&[BOM]).unwrap_or(units);
         decoder.bom_seen.set(!flush);
     }
-    match v8::String::new_from_two_byte(scope, units, v8::NewStringType::Normal) {
+    match text::from_utf16(scope, units) {
         Some(string) => rv.set(string.into()),
         None => text::throw_too_long(scope),
     }

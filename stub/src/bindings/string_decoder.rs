@@ -37,14 +37,14 @@ fn setup<'s>(scope: &mut PinScope<'s, '_>, target: Local<'s, Object>) {
 
 /// `decode(state, chunk)`
 fn decode<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
-    let Some(cells) = js::bytes(args.get(0)).filter(|cells| cells.len() >= FIELDS) else { return };
-    let Some(chunk) = js::bytes(args.get(1)) else {
+    let Some(cells) = text::view(args.get(0)).filter(|cells| cells.len() >= FIELDS) else { return };
+    let mut storage = text::STORAGE;
+    let Some(chunk) = text::contents(args.get(1), &mut storage) else {
         let message = "The \"buf\" argument must be an instance of Buffer, TypedArray, or DataView.";
         crate::errors::throw_code(scope, crate::errors::Kind::TypeError, "ERR_INVALID_ARG_TYPE", message);
         return;
     };
     let Some(encoding) = Encoding::from_number(cells[ENCODING].get().into()) else { return };
-    let chunk = text::read(chunk);
     if matches!(encoding, Encoding::Ascii | Encoding::Latin1 | Encoding::Hex | Encoding::Buffer) {
         if let Some(string) = text::encode(scope, chunk, encoding) {
             rv.set(string);
@@ -55,12 +55,14 @@ fn decode<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) 
     let (finished, rest) = state.finish(chunk, encoding);
     let rest = state.keep_incomplete(rest, encoding);
     state.save(cells);
-    let first = text::encode(scope, &finished, encoding);
-    let second = text::encode(scope, rest, encoding);
-    let (Some(first), Some(second)) = (first, second) else { return };
+    let Some(second) = text::encode(scope, rest, encoding) else { return };
+    if finished.is_empty() {
+        return rv.set(second);
+    }
+    let Some(first) = text::encode(scope, &finished, encoding) else { return };
     let both = match (Local::<v8::String>::try_from(first), Local::<v8::String>::try_from(second)) {
-        (Ok(first), Ok(second)) if !finished.is_empty() => v8::String::concat(scope, first, second),
-        (_, second) => second.ok(),
+        (Ok(first), Ok(second)) => v8::String::concat(scope, first, second),
+        _ => None,
     };
     match both {
         Some(both) => rv.set(both.into()),

@@ -4,16 +4,12 @@ use v8::simdutf::{self, Base64Options, ErrorCode, LastChunkHandling};
 
 use super::Units;
 
-/// The digits of `bytes`; without padding in the alphabet for URLs.
-pub fn encode(bytes: &[u8], url: bool) -> Vec<u8> {
-    let options = if url { Base64Options::Url } else { Base64Options::Default };
-    let length = simdutf::base64_length_from_binary(bytes.len(), options);
-    let mut out = vec![0; length];
-    encode_to(bytes, url, &mut out);
-    out
+/// How many digits `length` bytes have; without padding in the alphabet for URLs.
+pub fn encoded_length(length: usize, url: bool) -> usize {
+    simdutf::base64_length_from_binary(length, if url { Base64Options::Url } else { Base64Options::Default })
 }
 
-/// As [`encode`], into memory of just the right length.
+/// The digits of `bytes`, into memory of just the right length.
 pub fn encode_to(bytes: &[u8], url: bool, out: &mut [u8]) {
     let options = if url { Base64Options::Url } else { Base64Options::Default };
     assert_eq!(out.len(), simdutf::base64_length_from_binary(bytes.len(), options));
@@ -26,6 +22,9 @@ pub fn encode_to(bytes: &[u8], url: bool, out: &mut [u8]) {
 pub fn decode(digits: Units, target: &mut [u8], url: bool) -> usize {
     match digits {
         Units::Narrow(digits) => {
+            if let Some(length) = decode_short(digits, target, &BOTH) {
+                return length;
+            }
             let mut alphabets = [Base64Options::Default, Base64Options::Url];
             if url {
                 alphabets.reverse();
@@ -49,18 +48,84 @@ fn decode_fast(digits: &[u8], target: &mut [u8], alphabet: Base64Options) -> Opt
     (result.error == ErrorCode::Success).then_some(result.count)
 }
 
+/// What simdutf needs longer to set out for than it takes digit by digit.
+const SHORT: usize = 64;
+
+/// Decodes a short text that has no flaws and fits; `None` for others.
+fn decode_short(digits: &[u8], target: &mut [u8], values: &[u8; 256]) -> Option<usize> {
+    if digits.len() > SHORT {
+        return None;
+    }
+    let digits = match digits {
+        // Padding that is right.
+        [rest @ .., b'=', b'='] | [rest @ .., b'='] if digits.len().is_multiple_of(4) => rest,
+        _ => digits,
+    };
+    let value = |digit: u8| u32::from(values[usize::from(digit)]);
+    let (groups, rest) = digits.as_chunks::<4>();
+    let target = target.get_mut(..groups.len() * 3 + rest.len().saturating_sub(1))?;
+    // Nothing is written to the target if there are flaws.
+    let mut bytes = [0; SHORT / 4 * 3];
+    let bytes = &mut bytes[..target.len()];
+    let (triples, last) = bytes.as_chunks_mut::<3>();
+    let mut seen = 0;
+    for (triple, group) in triples.iter_mut().zip(groups) {
+        let [first, second, third, fourth] = group.map(value);
+        seen |= first | second | third | fourth;
+        let [_, bytes @ ..] = (first << 18 | second << 12 | third << 6 | fourth).to_be_bytes();
+        *triple = bytes;
+    }
+    match (rest, last) {
+        ([], []) => {}
+        ([first, second], [byte]) => {
+            seen |= value(*first) | value(*second);
+            *byte = (value(*first) << 2 | value(*second) >> 4) as u8;
+        }
+        ([first, second, third], [high, low]) => {
+            seen |= value(*first) | value(*second) | value(*third);
+            *high = (value(*first) << 2 | value(*second) >> 4) as u8;
+            *low = (value(*second) << 4 | value(*third) >> 2) as u8;
+        }
+        _ => return None,
+    }
+    (seen < 64).then(|| {
+        target.copy_from_slice(bytes);
+        target.len()
+    })
+}
+
+/// The values of the digits of the standard alphabet; 255 for what is none.
+const STANDARD: [u8; 256] = values(b"+/");
+/// The same with the digits of the alphabet for URLs.
+const BOTH: [u8; 256] = values(b"+/-_");
+
+const fn values(last: &[u8]) -> [u8; 256] {
+    let mut table = [255; 256];
+    let mut value = 0;
+    while value < 26 {
+        table[(b'A' + value) as usize] = value;
+        table[(b'a' + value) as usize] = value + 26;
+        if value < 10 {
+            table[(b'0' + value) as usize] = value + 52;
+        }
+        value += 1;
+    }
+    let mut index = 0;
+    while index < last.len() {
+        table[last[index] as usize] = 62 + index as u8 % 2;
+        index += 1;
+    }
+    table
+}
+
 fn decode_slowly(digits: impl Iterator<Item = u8>, target: &mut [u8]) -> usize {
     let mut length = 0;
     let (mut bits, mut count) = (0u32, 0);
     for digit in digits {
-        let value = match digit {
-            b'A'..=b'Z' => digit - b'A',
-            b'a'..=b'z' => digit - b'a' + 26,
-            b'0'..=b'9' => digit - b'0' + 52,
-            b'+' | b'-' => 62,
-            b'/' | b'_' => 63,
-            b'=' => break,
-            _ => continue,
+        let value = match BOTH[usize::from(digit)] {
+            255 if digit == b'=' => break,
+            255 => continue,
+            value => value,
         };
         bits = bits << 6 | u32::from(value);
         count += 6;
@@ -83,17 +148,45 @@ pub enum DecodeError {
     Character,
 }
 
-/// Decodes by the rules of `atob`: only white space is skipped, and padding has to be right.
-pub fn decode_forgiving(digits: &[u8]) -> Result<Vec<u8>, DecodeError> {
-    let most = simdutf::maximal_binary_length_from_base64(digits);
-    let mut out = vec![0; most];
+/// Decodes by the rules of `atob`: only white space is skipped, and padding has to be right. Returns how many bytes
+/// that makes; `out` is as long as `digits`.
+pub fn decode_forgiving(digits: &[u8], out: &mut [u8]) -> Result<usize, DecodeError> {
+    if let Some(length) = decode_short(digits, out, &STANDARD) {
+        return Ok(length);
+    }
+    assert!(simdutf::maximal_binary_length_from_base64(digits) <= out.len());
     // SAFETY: the output has room for the most that simdutf says it can write.
-    let result =
-        unsafe { simdutf::base64_to_binary(digits, &mut out, Base64Options::Default, LastChunkHandling::Loose) };
-    out.truncate(result.count);
+    let result = unsafe { simdutf::base64_to_binary(digits, out, Base64Options::Default, LastChunkHandling::Loose) };
     match result.error {
-        ErrorCode::Success => Ok(out),
+        ErrorCode::Success => Ok(result.count),
         ErrorCode::Base64InputRemainder => Err(DecodeError::Remainder),
         _ => Err(DecodeError::Character),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_texts_are_decoded_like_long_ones() {
+        let texts = [
+            "", "YQ==", "YWI=", "YWJj", "YWJjZA", "YWJjZA==", "-_-_", "+/+/", "Y", "YWJjZ", "Y Q==", "YQ=", "=",
+            "ab=c", "a===",
+        ];
+        for text in texts {
+            for room in 0..8 {
+                let (mut short, mut slow) = (vec![0; room], vec![0; room]);
+                let expected = decode_slowly(text.bytes(), &mut slow);
+                if let Some(length) = decode_short(text.as_bytes(), &mut short, &BOTH) {
+                    assert_eq!(short[..length], slow[..expected], "{text}");
+                }
+            }
+        }
+        let mut room = [0; 8];
+        assert_eq!(decode_short(b"YWJjZA==", &mut room, &STANDARD), Some(4));
+        assert_eq!(decode_short(b"YWJ-ZA==", &mut room, &STANDARD), None);
+        assert_eq!(decode_short(b"YWJjZ", &mut room, &BOTH), None);
+        assert_eq!(decode_short(b"YQ=", &mut room, &BOTH), None);
     }
 }

@@ -4,17 +4,20 @@
 
 mod base64;
 mod hex;
-mod scratch;
+pub mod scratch;
+mod utf8;
 mod wide;
 
 use std::cell::Cell;
-use v8::simdutf;
 
 use v8::{ArrayBufferView, Local, PinScope, Value, ValueView, ValueViewData, WriteFlags};
 
 use crate::errors::{self, Kind};
+use crate::realm::Realm;
 
-pub use base64::{DecodeError, decode_forgiving, encode as encode_base64};
+pub use base64::{DecodeError, decode_forgiving, encode_to as encode_base64, encoded_length as base64_length};
+pub use utf8::{Written, length as utf8_length, string as utf8, to_latin1 as utf8_to_latin1};
+pub use utf8::{to_utf16 as utf8_to_utf16, units_length as utf8_units_length, write as write_utf8};
 
 /// An encoding of Node's, with the number by which the library and native code name it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -174,6 +177,9 @@ pub fn with_str<R>(scope: &mut PinScope, value: Local<Value>, body: impl FnOnce(
     body(&value.to_rust_string_lossy(scope))
 }
 
+/// V8 itself is quick enough for texts up to this length.
+const SMALL: usize = 128;
+
 /// The most bytes that `string` can have in `encoding`.
 pub fn size<'s>(scope: &mut PinScope<'s, '_>, string: Local<'s, v8::String>, encoding: Encoding) -> usize {
     let length = string.length();
@@ -183,18 +189,6 @@ pub fn size<'s>(scope: &mut PinScope<'s, '_>, string: Local<'s, v8::String>, enc
         Encoding::Ucs2 => 2 * length,
         Encoding::Hex => length / 2,
         Encoding::Base64 | Encoding::Base64Url => length.div_ceil(4) * 3,
-    }
-}
-
-/// How many bytes `string` has as UTF-8.
-pub fn utf8_length<'s>(scope: &mut PinScope<'s, '_>, string: Local<'s, v8::String>) -> usize {
-    match string.length() > SMALL {
-        // V8 looks at each code unit twice.
-        true => units(scope, string, |units| match units {
-            Units::Narrow(bytes) => simdutf::utf8_length_from_latin1(bytes),
-            Units::Wide(units) => wide::utf8_length(units),
-        }),
-        false => string.utf8_length(scope),
     }
 }
 
@@ -210,47 +204,36 @@ pub fn write_string<'s>(
             string.write_one_byte_v2(scope, 0, target, WriteFlags::empty());
             target.len().min(string.length())
         }
-        Encoding::Utf8 | Encoding::Buffer => {
-            let long = string.length() > SMALL;
-            let written = long.then(|| units(scope, string, |units| write_utf8_fast(units, target))).flatten();
-            written.unwrap_or_else(|| string.write_utf8_v2(scope, target, WriteFlags::kReplaceInvalidUtf8, None))
+        Encoding::Utf8 | Encoding::Buffer if string.length() <= SMALL => {
+            string.write_utf8_v2(scope, target, WriteFlags::kReplaceInvalidUtf8, None)
         }
-        Encoding::Ucs2 => units(scope, string, |units| {
-            let pairs = target.chunks_exact_mut(2);
-            match units {
-                Units::Narrow(bytes) => {
-                    pairs.zip(bytes).map(|(pair, &byte)| pair.copy_from_slice(&[byte, 0])).count() * 2
-                }
-                Units::Wide(units) => {
-                    pairs.zip(units).map(|(pair, unit)| pair.copy_from_slice(&unit.to_le_bytes())).count() * 2
-                }
-            }
-        }),
-        Encoding::Hex => units(scope, string, |units| hex::decode(units, target)),
-        Encoding::Base64 => units(scope, string, |units| base64::decode(units, target, false)),
-        Encoding::Base64Url => units(scope, string, |units| base64::decode(units, target, true)),
+        _ => units(scope, string, |units| write_units(units, encoding, target)),
     }
 }
 
-/// As [`write_string`], for a string of which the code units are at hand, in an encoding that takes them one by one.
-pub fn write_narrow(units: &[u8], encoding: Encoding, target: &mut [u8]) -> usize {
-    let length = units.len().min(target.len());
-    if encoding == Encoding::Latin1 || units[..length].is_ascii() {
-        target[..length].copy_from_slice(&units[..length]);
-        return length;
+/// As [`write_string`], for a string of which the code units are at hand.
+pub fn write_units(units: Units, encoding: Encoding, target: &mut [u8]) -> usize {
+    match encoding {
+        Encoding::Ascii | Encoding::Latin1 => match units {
+            Units::Narrow(bytes) => {
+                let length = bytes.len().min(target.len());
+                target[..length].copy_from_slice(&bytes[..length]);
+                length
+            }
+            Units::Wide(units) => target.iter_mut().zip(units).map(|(byte, unit)| *byte = *unit as u8).count(),
+        },
+        Encoding::Utf8 | Encoding::Buffer => utf8::write(units, target).written,
+        Encoding::Ucs2 => {
+            let pairs = target.as_chunks_mut().0.iter_mut();
+            match units {
+                Units::Narrow(bytes) => pairs.zip(bytes).map(|(pair, byte)| *pair = [*byte, 0]).count() * 2,
+                Units::Wide(units) => pairs.zip(units).map(|(pair, unit)| *pair = unit.to_le_bytes()).count() * 2,
+            }
+        }
+        Encoding::Hex => hex::decode(units, target),
+        Encoding::Base64 => base64::decode(units, target, false),
+        Encoding::Base64Url => base64::decode(units, target, true),
     }
-    if let Some(written) = write_utf8_fast(Units::Narrow(units), target) {
-        return written;
-    }
-    let mut written = 0;
-    for unit in units {
-        let mut bytes = [0; 2];
-        let bytes = char::from(*unit).encode_utf8(&mut bytes).as_bytes();
-        let Some(place) = target.get_mut(written..written + bytes.len()) else { break };
-        place.copy_from_slice(bytes);
-        written += bytes.len();
-    }
-    written
 }
 
 /// The bytes of `string` in `encoding`.
@@ -334,103 +317,45 @@ pub fn throw_too_long(scope: &mut PinScope) {
     errors::throw_code(scope, Kind::Error, "ERR_STRING_TOO_LONG", &message);
 }
 
+/// From this length on, a string is outside of V8's heap, as in Node: there the memory of one that is gone can be used
+/// for the next, where V8 has the kernel make new pages for each.
+const OUTSIDE: usize = 1_031_913;
+
+/// Whether a string of that length has its memory outside of V8's heap. None has in a snapshot.
+fn is_outside(length: usize) -> bool {
+    (OUTSIDE..=v8::String::MAX_LENGTH).contains(&length) && !Realm::current().building
+}
+
 /// A string of Latin-1.
 pub fn narrow<'s>(scope: &PinScope<'s, '_>, bytes: &[u8]) -> Option<Local<'s, v8::String>> {
-    v8::String::new_from_one_byte(scope, bytes, v8::NewStringType::Normal)
+    match is_outside(bytes.len()) {
+        true => v8::String::new_external_onebyte(scope, bytes.into()),
+        false => v8::String::new_from_one_byte(scope, bytes, v8::NewStringType::Normal),
+    }
+}
+
+/// A string of UTF-16.
+pub fn from_utf16<'s>(scope: &PinScope<'s, '_>, units: &[u16]) -> Option<Local<'s, v8::String>> {
+    match is_outside(units.len()) {
+        true => v8::String::new_external_twobyte(scope, units.into()),
+        false => v8::String::new_from_two_byte(scope, units, v8::NewStringType::Normal),
+    }
 }
 
 /// A string of UTF-16 in little-endian bytes; an odd last byte is left out.
 pub fn wide<'s>(scope: &PinScope<'s, '_>, bytes: &[u8]) -> Option<Local<'s, v8::String>> {
-    // Where the bytes lie at an even address they can be taken as they are.
-    let (units, rest) = bytes[..bytes.len() & !1].as_chunks::<2>();
-    debug_assert!(rest.is_empty());
-    let units: Vec<u16> = units.iter().map(|pair| u16::from_le_bytes(*pair)).collect();
-    v8::String::new_from_two_byte(scope, &units, v8::NewStringType::Normal)
-}
-
-/// A string of UTF-8; what is not UTF-8 becomes U+FFFD.
-pub fn utf8<'s>(scope: &PinScope<'s, '_>, bytes: &[u8]) -> Option<Local<'s, v8::String>> {
-    if bytes.is_ascii() {
-        return narrow(scope, bytes);
-    }
-    // V8's own decoder takes one byte after the other. As Latin-1 a text needs half the memory that UTF-16 does.
-    // A short text is looked at first: it takes less than to try in vain.
-    let is_wide = bytes.len() <= SMALL && bytes.iter().fold(0, |most, byte| most.max(*byte)) > LAST_OF_LATIN1;
-    let narrowed = scratch::with(bytes.len(), |out: &mut [u8]| {
-        if is_wide {
-            return None;
+    let whole = &bytes[..bytes.len() & !1];
+    if cfg!(target_endian = "little") {
+        // SAFETY: any two bytes are a code unit.
+        let (before, units, after) = unsafe { whole.align_to::<u16>() };
+        // At an even address they can be taken as they are.
+        if before.is_empty() && after.is_empty() {
+            return from_utf16(scope, units);
         }
-        convert_to_latin1(bytes, out).map(|length| narrow(scope, &out[..length]))
-    });
-    if let Some(string) = narrowed {
-        return string;
     }
-    let widened = scratch::with(bytes.len(), |out: &mut [u16]| {
-        let length = convert_to_utf16(bytes, out)?;
-        Some(v8::String::new_from_two_byte(scope, &out[..length], v8::NewStringType::Normal))
-    });
-    match widened {
-        Some(string) => string,
-        None if bytes.len() > v8::String::MAX_LENGTH => {
-            let units: Vec<u16> = String::from_utf8_lossy(bytes).encode_utf16().collect();
-            v8::String::new_from_two_byte(scope, &units, v8::NewStringType::Normal)
-        }
-        None => v8::String::new_from_utf8(scope, bytes, v8::NewStringType::Normal),
-    }
-}
-
-/// The largest byte that begins a character of Latin-1 in UTF-8.
-const LAST_OF_LATIN1: u8 = 0xc3;
-
-/// V8 itself is quick enough for texts up to this length.
-const SMALL: usize = 128;
-
-/// Converts to a buffer that is at least as long; `None` when that is not possible.
-fn convert_to_latin1(bytes: &[u8], target: &mut [u8]) -> Option<usize> {
-    assert!(target.len() >= bytes.len());
-    // SAFETY: the output is never longer than the input.
-    let result = unsafe { simdutf::convert_utf8_to_latin1_with_errors(bytes, target) };
-    (result.error == simdutf::ErrorCode::Success).then_some(result.count)
-}
-
-/// Converts to a buffer that has at least as many units as there are bytes; `None` when they are not UTF-8.
-fn convert_to_utf16(bytes: &[u8], target: &mut [u16]) -> Option<usize> {
-    assert!(target.len() >= bytes.len());
-    // SAFETY: no byte makes more than one unit.
-    let result = unsafe { simdutf::convert_utf8_to_utf16le_with_errors(bytes, target) };
-    (result.error == simdutf::ErrorCode::Success).then_some(result.count)
-}
-
-/// Writes a long string as UTF-8 if all of it fits and it has no lone surrogates; `None` otherwise.
-fn write_utf8_fast(units: Units, target: &mut [u8]) -> Option<usize> {
-    match units {
-        Units::Narrow(bytes) if simdutf::utf8_length_from_latin1(bytes) <= target.len() => {
-            // SAFETY: the target has room for the length that simdutf tells for this input.
-            Some(unsafe { simdutf::convert_latin1_to_utf8(bytes, target) })
-        }
-        Units::Wide(units)
-            if simdutf::validate_utf16le(units) && simdutf::utf8_length_from_utf16le(units) <= target.len() =>
-        {
-            // SAFETY: as above; the input is valid.
-            Some(unsafe { simdutf::convert_valid_utf16le_to_utf8(units, target) })
-        }
-        _ => None,
-    }
-}
-
-/// `bytes` as Latin-1; `None` when they are not UTF-8 or have other characters.
-pub fn utf8_to_latin1(bytes: &[u8]) -> Option<Vec<u8>> {
-    let mut out = vec![0; bytes.len()];
-    let length = convert_to_latin1(bytes, &mut out)?;
-    out.truncate(length);
-    Some(out)
-}
-
-/// `bytes` as UTF-16; `None` when they are not UTF-8.
-pub fn utf8_to_utf16(bytes: &[u8]) -> Option<Vec<u16>> {
-    let mut out = vec![0; bytes.len()];
-    // SAFETY: no byte makes more than one code unit.
-    let result = unsafe { simdutf::convert_utf8_to_utf16le_with_errors(bytes, &mut out) };
-    out.truncate(result.count);
-    result.is_ok().then_some(out)
+    let pairs = whole.as_chunks::<2>().0;
+    scratch::with(pairs.len(), |units: &mut [u16]| {
+        units.iter_mut().zip(pairs).for_each(|(unit, pair)| *unit = u16::from_le_bytes(*pair));
+        from_utf16(scope, units)
+    })
 }

@@ -41,10 +41,10 @@ crate::room! {
         pure "hexSlice" => strings::hex_slice,
         pure "ucs2Slice" => strings::ucs2_slice,
         pure "utf8Slice" => strings::utf8_slice,
-        pure "base64Write" => strings::base64_write,
-        pure "base64urlWrite" => strings::base64url_write,
-        pure "hexWrite" => strings::hex_write,
-        pure "ucs2Write" => strings::ucs2_write,
+        pure "base64Write" => strings::base64_write as strings::BASE64_WRITE,
+        pure "base64urlWrite" => strings::base64url_write as strings::BASE64URL_WRITE,
+        pure "hexWrite" => strings::hex_write as strings::HEX_WRITE,
+        pure "ucs2Write" => strings::ucs2_write as strings::UCS2_WRITE,
         pure "asciiWriteStatic" => strings::latin1_write as strings::LATIN1_WRITE,
         pure "latin1WriteStatic" => strings::latin1_write as strings::LATIN1_WRITE,
         pure "utf8WriteStatic" => strings::utf8_write as strings::UTF8_WRITE,
@@ -108,6 +108,9 @@ fn throw_out_of_range(scope: &mut PinScope, message: &str) {
 
 /// `value` as an index, `default` if it is undefined; throws when it is negative.
 fn index<'s>(scope: &mut PinScope<'s, '_>, value: Local<'s, Value>, default: usize) -> Option<usize> {
+    if let Ok(index) = Local::<v8::Uint32>::try_from(value) {
+        return Some(index.value() as usize);
+    }
     if value.is_undefined() {
         return Some(default);
     }

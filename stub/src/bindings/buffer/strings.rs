@@ -100,32 +100,38 @@ fn write<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>, e
         true => 0,
         false => text::write(target, |target| text::write_string(scope, string, encoding, target)),
     };
-    rv.set_double(written as f64);
+    match u32::try_from(written) {
+        Ok(written) => rv.set_uint32(written),
+        Err(_) => rv.set_double(written as f64),
+    }
 }
 
-crate::fast!(pub LATIN1_WRITE = latin1_write_fast as (Value, text, u32, u32) -> u32);
-crate::fast!(pub UTF8_WRITE = utf8_write_fast as (Value, text, u32, u32) -> u32);
+macro_rules! fast_writes {
+    ($($name:ident = $function:ident: $encoding:ident),* $(,)?) => {
+        $(crate::fast!(pub $name = $function as (Value, text, u32, u32) -> u32);
 
-extern "C" fn latin1_write_fast<'s>(
-    _: Local<'s, Value>,
-    buffer: Local<'s, Value>,
-    text: &'s FastApiOneByteString,
-    offset: u32,
-    length: u32,
-    options: &FastApiCallbackOptions<'s>,
-) -> u32 {
-    write_fast(buffer, offset, length, options, |target| text::write_narrow(text.as_bytes(), Encoding::Latin1, target))
+        extern "C" fn $function<'s>(
+            _: Local<'s, Value>,
+            buffer: Local<'s, Value>,
+            text: &'s FastApiOneByteString,
+            offset: u32,
+            length: u32,
+            options: &FastApiCallbackOptions<'s>,
+        ) -> u32 {
+            write_fast(buffer, offset, length, options, |target| {
+                text::write_units(Units::Narrow(text.as_bytes()), Encoding::$encoding, target)
+            })
+        })*
+    };
 }
 
-extern "C" fn utf8_write_fast<'s>(
-    _: Local<'s, Value>,
-    buffer: Local<'s, Value>,
-    text: &'s FastApiOneByteString,
-    offset: u32,
-    length: u32,
-    options: &FastApiCallbackOptions<'s>,
-) -> u32 {
-    write_fast(buffer, offset, length, options, |target| text::write_narrow(text.as_bytes(), Encoding::Utf8, target))
+fast_writes! {
+    BASE64_WRITE = base64_write_fast: Base64,
+    BASE64URL_WRITE = base64url_write_fast: Base64Url,
+    HEX_WRITE = hex_write_fast: Hex,
+    UCS2_WRITE = ucs2_write_fast: Ucs2,
+    LATIN1_WRITE = latin1_write_fast: Latin1,
+    UTF8_WRITE = utf8_write_fast: Utf8,
 }
 
 /// What the fast calls and the ordinary ones have in common: where to write, and what is wrong with that.
@@ -156,46 +162,61 @@ extern "C" fn byte_length_utf8_fast<'s>(
     text: &'s FastApiOneByteString,
     _: &FastApiCallbackOptions<'s>,
 ) -> u32 {
-    v8::simdutf::utf8_length_from_latin1(text.as_bytes()) as u32
+    text::utf8_units_length(Units::Narrow(text.as_bytes())) as u32
 }
 
 /// -1 stands for an invalid character.
-pub fn btoa<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
-    let Ok(string) = Local::<v8::String>::try_from(args.get(0)) else { return };
-    let digits = text::units(scope, string, |units| match units {
-        Units::Narrow(bytes) => Some(text::encode_base64(bytes, false)),
-        Units::Wide(units) => narrowed(units).map(|bytes| text::encode_base64(&bytes, false)),
+pub fn btoa<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, rv: Return<'s>) {
+    let room = |length| text::base64_length(length, false);
+    convert(scope, args.get(0), rv, room, -1, |bytes, digits| {
+        text::encode_base64(bytes, false, digits);
+        Ok(digits.len())
     });
-    set_narrow(scope, digits.ok_or(-1), &mut rv);
 }
 
 /// -1 stands for an incomplete last byte, -2 for an invalid character.
-pub fn atob<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
-    let Ok(string) = Local::<v8::String>::try_from(args.get(0)) else { return };
-    let bytes = text::units(scope, string, |units| match units {
-        Units::Narrow(digits) => text::decode_forgiving(digits),
-        Units::Wide(units) => match narrowed(units) {
-            Some(digits) => text::decode_forgiving(&digits),
-            None => Err(text::DecodeError::Character),
+pub fn atob<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, rv: Return<'s>) {
+    convert(
+        scope,
+        args.get(0),
+        rv,
+        |length| length,
+        -2,
+        |digits, bytes| {
+            text::decode_forgiving(digits, bytes).map_err(|error| match error {
+                text::DecodeError::Remainder => -1,
+                text::DecodeError::Character => -2,
+            })
         },
+    );
+}
+
+/// Returns what `body` makes of a string of Latin-1, in memory of a length that depends on the string's; `invalid` for
+/// other strings, or the number that `body` gives.
+fn convert<'s>(
+    scope: &mut PinScope<'s, '_>,
+    value: Local<'s, Value>,
+    mut rv: Return<'s>,
+    room: impl FnOnce(usize) -> usize,
+    invalid: i32,
+    body: impl FnOnce(&[u8], &mut [u8]) -> Result<usize, i32>,
+) {
+    let Ok(string) = Local::<v8::String>::try_from(value) else { return };
+    text::scratch::with(room(string.length()), |out: &mut [u8]| {
+        let length = text::units(scope, string, |units| match units {
+            Units::Narrow(bytes) => body(bytes, out),
+            Units::Wide(units) => narrowed(units).ok_or(invalid).and_then(|bytes| body(&bytes, out)),
+        });
+        match length.map(|length| text::narrow(scope, &out[..length])) {
+            Ok(Some(string)) => rv.set(string.into()),
+            Ok(None) => text::throw_too_long(scope),
+            Err(code) => rv.set_int32(code),
+        }
     });
-    let bytes = bytes.map_err(|error| match error {
-        text::DecodeError::Remainder => -1,
-        text::DecodeError::Character => -2,
-    });
-    set_narrow(scope, bytes, &mut rv);
 }
 
 fn narrowed(units: &[u16]) -> Option<Vec<u8>> {
     units.iter().map(|&unit| u8::try_from(unit).ok()).collect()
-}
-
-fn set_narrow<'s>(scope: &mut PinScope<'s, '_>, result: Result<Vec<u8>, i32>, rv: &mut Return<'s>) {
-    match result.map(|bytes| text::narrow(scope, &bytes)) {
-        Ok(Some(string)) => rv.set(string.into()),
-        Ok(None) => text::throw_too_long(scope),
-        Err(code) => rv.set_int32(code),
-    }
 }
 
 pub fn is_utf8<'s>(_: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
