@@ -28,6 +28,8 @@ const ZSTD_LEVEL: i32 = 12;
 pub struct Bundle {
     /// Says what is where.
     pub index: Index,
+    /// The module that runs first; the index has the path by which it is started.
+    pub entry: String,
     /// The Text section.
     pub text: Vec<u8>,
     /// The Files section.
@@ -59,6 +61,7 @@ pub fn lay_out(graph: &ModuleGraph, in_place: bool) -> Result<Bundle, Diagnostic
     let mut stored = Vec::new();
     let mut index =
         Index { entry: root.virtual_path(&graph.invoked).unwrap_or_default(), in_place, ..Index::default() };
+    let entry = root.virtual_path(&graph.entry).unwrap_or_default();
     let (mut nodes, mut hidden) = (BTreeMap::new(), BTreeMap::new());
 
     for (path, module) in &graph.modules {
@@ -92,17 +95,14 @@ pub fn lay_out(graph: &ModuleGraph, in_place: bool) -> Result<Bundle, Diagnostic
     }
     if in_place {
         index.nodes = nodes.into_iter().collect();
-        return Ok(Bundle { index, text, files: stored });
+        return Ok(Bundle { index, entry, text, files: stored });
     }
     for (link, target) in &graph.links {
         if let (Some(path), Some(target)) = (root.virtual_path(link), root.virtual_target(link, target)) {
             nodes.entry(path).or_insert(Node::Symlink(target));
         }
     }
-    if graph.loads_unknown
-        && !in_place
-        && let Some(entry) = root.virtual_path(&graph.entry)
-    {
+    if graph.loads_unknown {
         let shared = shared(&nodes, &entry);
         nodes.extend(shared);
     }
@@ -114,7 +114,7 @@ pub fn lay_out(graph: &ModuleGraph, in_place: bool) -> Result<Bundle, Diagnostic
             index.nodes.entry(alias).or_insert(Node::Symlink(path));
         }
     }
-    Ok(Bundle { index, text, files: stored })
+    Ok(Bundle { index, entry, text, files: stored })
 }
 
 /// The folder that becomes the virtual root, and the files to embed: each package.json up to there among them.

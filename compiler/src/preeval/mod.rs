@@ -239,7 +239,7 @@ fn find_units(
     // Why, and whether that is a trap.
     let mut refused: BTreeMap<&str, (String, bool)> = BTreeMap::new();
     for _ in 0..MOST_CHECKS {
-        let units = choose(&bundle.index.entry, loads, &lengths, &refused);
+        let units = choose(&bundle.entry, loads, &lengths, &refused);
         if units.is_empty() {
             evaluation.units.clear();
             break;

@@ -25,7 +25,7 @@ use crate::bindings::{builtins, contextify, mksnapshot, task_queue, util};
 use crate::realm::{Program, Realm};
 use crate::thread::Thread;
 use crate::trap::{self, Guard};
-use crate::{bootstrap, callback, js, snapshot, trace, train, uv};
+use crate::{bootstrap, callback, js, snapshot, trace, train, uv, vfs};
 
 pub use adopt::{begin, take};
 
@@ -218,10 +218,12 @@ impl<'s> Runner<'s> {
     /// Brings everything to where a start is before the program's first line; `with_traps` of all kinds.
     fn prepare(&self, scope: &mut PinScope<'s, '_>, entry: &str, with_traps: bool) -> Result<(), String> {
         let index = Realm::current().program.image.index().map_err(|damage| damage.to_string())?;
+        // It may be started by a link.
+        let entry = vfs::inside(entry.as_bytes()).map_or_else(|| entry.to_owned(), |inside| inside.path);
         let is_common_js =
             index.modules.iter().any(|it| it.path == entry && it.format == kiln_payload::ArchivedFormat::CommonJs);
         let entry = match is_common_js {
-            true => js::string(scope, entry).into(),
+            true => js::string(scope, &entry).into(),
             false => js::undefined(scope),
         };
         self.call(scope, "prepare", &[entry])?;
