@@ -18,6 +18,7 @@ const sources = { ...process.binding('natives'), ...natives };
 // is no debugger's port, since programs import it for what they seldom use. Lines stay where they are.
 const patches = {
   inspector: [['if (!hasInspector)\n  throw new ERR_INSPECTOR_NOT_AVAILABLE();\n', '\n\n']],
+  v8: [["if (internalBinding('config').hasInspector) {\n  profiler", '{\n  profiler']],
 };
 // What can be known only at run time is asked for when it is wanted, not when the module is loaded: that happens at
 // build time. And nobody asks for the folder of a cache that Kiln does not have.

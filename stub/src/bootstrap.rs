@@ -286,7 +286,7 @@ fn load<'s>(scope: &mut PinScope<'s, '_>, require: Local<'s, v8::Function>, id: 
 /// The external references of this file.
 pub fn references() -> impl Iterator<Item = v8::ExternalReference> {
     use v8::MapFnTo as _;
-    [v8::ExternalReference { function: get_linked_binding.map_fn_to() }].into_iter()
+    [get_linked_binding.map_fn_to(), itself.map_fn_to()].map(|function| v8::ExternalReference { function }).into_iter()
 }
 
 fn call<'s>(scope: &mut PinScope<'s, '_>, id: &str, arguments: &[Local<'s, Value>]) -> Option<Local<'s, Value>> {
@@ -302,7 +302,7 @@ fn evaluate<'s>(scope: &mut PinScope<'s, '_>, text: &str) -> Option<Local<'s, Va
 
 /// The `process` object as it is before any script has seen it.
 fn process_object<'s>(scope: &mut PinScope<'s, '_>, private_symbols: Local<'s, Object>) -> Option<Local<'s, Object>> {
-    let template = v8::FunctionTemplate::new(scope, get_linked_binding);
+    let template = v8::FunctionTemplate::new(scope, itself);
     template.set_class_name(js::name(scope, "process"));
     let process = template.get_function(scope)?.new_instance(scope, &[])?;
     Realm::current().set_slot(scope, PROCESS, process);
@@ -335,16 +335,21 @@ fn freeze_each<'s>(scope: &mut PinScope<'s, '_>, object: Local<'s, Object>) {
     }
 }
 
-/// `process._linkedBinding`: no embedder adds bindings. Also the constructor of `process`, which does
-/// nothing.
+/// The constructor of `process`. Some call it on an object of their own, to make that another `process`.
+fn itself<'s>(
+    _: &mut PinScope<'s, '_>,
+    args: v8::FunctionCallbackArguments<'s>,
+    mut rv: v8::ReturnValue<'s, Value>,
+) {
+    rv.set(args.this().into());
+}
+
+/// `process._linkedBinding`: no embedder adds bindings.
 fn get_linked_binding<'s>(
     scope: &mut PinScope<'s, '_>,
     args: v8::FunctionCallbackArguments<'s>,
     _: v8::ReturnValue<'s, Value>,
 ) {
-    if args.is_construct_call() {
-        return;
-    }
     let name = args.get(0).to_rust_string_lossy(scope);
     let message = format!("No such binding: {name}");
     errors::throw_code(scope, errors::Kind::Error, "ERR_INVALID_MODULE", &message);

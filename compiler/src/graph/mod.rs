@@ -1,6 +1,7 @@
 //! The first step: every module that the program can reach, and the files that it reads from beside itself.
 
 pub mod choices;
+mod companions;
 mod data;
 pub mod entry;
 mod files;

@@ -269,7 +269,7 @@ impl Walker<'_> {
         if leads_on {
             return true;
         }
-        let unnamed = self.unreached();
+        let unnamed = [self.unreached(), self.companions()].concat();
         for folder in unnamed.iter().filter_map(|folder| self.real(folder)) {
             leads_on |= self.whole(scope, &folder);
         }
@@ -279,20 +279,22 @@ impl Walker<'_> {
     /// The folders of the packages that the program says it needs and of which nothing was found.
     fn unreached(&self) -> Vec<PathBuf> {
         let Some(owner) = self.packages.owner(self.entry) else { return Vec::new() };
-        let found = self.found();
-        let is_known = |folder: &Path| {
-            let mut paths = found.modules.keys().chain(&found.files);
-            paths.any(|path| path.starts_with(folder) && !path.ends_with("package.json"))
-        };
         let needed = owner.dependencies.iter().filter(|(_, optional)| !**optional);
         let folders: Vec<_> = needed.filter_map(|(name, _)| installed(&owner.directory, name)).collect();
         let all = folders.len();
-        let is_unreached = |folder: &PathBuf| folder.canonicalize().is_ok_and(|folder| !is_known(&folder));
+        let is_unreached = |folder: &PathBuf| folder.canonicalize().is_ok_and(|folder| !self.is_reached(&folder));
         let unreached: Vec<_> = folders.into_iter().filter(is_unreached).collect();
         // What an installed package says is said for this program. A project may have many: where this one reaches the
         // lesser part of what is said, it is said for the others too.
         let is_installed = owner.directory.components().any(|part| part.as_os_str() == "node_modules");
         if is_installed || unreached.len() * 2 <= all { unreached } else { Vec::new() }
+    }
+
+    /// Whether anything of the package in `folder` is embedded.
+    pub fn is_reached(&self, folder: &Path) -> bool {
+        let found = self.found();
+        let mut paths = found.modules.keys().chain(&found.files);
+        paths.any(|path| path.starts_with(folder) && !path.ends_with("package.json"))
     }
 
     /// Embeds all of the package in `directory`. Whether that is news.

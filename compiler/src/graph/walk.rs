@@ -77,7 +77,7 @@ pub fn pool() -> Result<rayon::ThreadPool, Diagnostic> {
 
 /// Walks the graph from the entry and from the files that the user asked for.
 pub fn walk(entry: &Entry, choices: &Choices, progress: &Progress) -> Result<Walk, Diagnostic> {
-    let walker = Walker::new(&entry.path, choices, progress);
+    let walker = Walker::new(entry, choices, progress);
     let pool = pool()?;
     pool.scope(|scope| {
         walker.module(scope, entry.path.clone());
@@ -126,6 +126,8 @@ fn split(
 
 pub struct Walker<'c> {
     pub entry: &'c Path,
+    /// The path by which it is started, which may be a link.
+    pub invoked: &'c Path,
     pub choices: &'c Choices,
     progress: &'c Progress,
     pub resolver: Resolver,
@@ -149,9 +151,10 @@ pub struct Found {
 }
 
 impl<'c> Walker<'c> {
-    fn new(entry: &'c Path, choices: &'c Choices, progress: &'c Progress) -> Self {
+    fn new(entry: &'c Entry, choices: &'c Choices, progress: &'c Progress) -> Self {
         Self {
-            entry,
+            entry: &entry.path,
+            invoked: &entry.invoked,
             choices,
             progress,
             resolver: Resolver::default(),

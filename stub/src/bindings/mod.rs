@@ -39,6 +39,7 @@ pub mod permission;
 pub mod pipe_wrap;
 pub mod process_methods;
 pub mod process_wrap;
+pub mod profiler;
 pub mod profiling;
 pub mod report;
 pub mod sea;
@@ -108,6 +109,7 @@ pub static ROOMS: &[&Room] = &[
     &pipe_wrap::ROOM,
     &process_methods::ROOM,
     &process_wrap::ROOM,
+    &profiler::ROOM,
     &report::ROOM,
     &sea::ROOM,
     &serdes::ROOM,

@@ -107,8 +107,9 @@ pub fn check(program: &'static Program, units: &[Unit]) -> Json {
         let mut results = Vec::new();
         for unit in units {
             let result = runner.evaluate(scope, unit, &[]).and_then(|result| {
-                let streams = runner.call(scope, "streams", &[])?;
-                are_gone(scope, streams).then_some(result).ok_or_else(|| "it keeps a standard stream".into())
+                let kept = runner.call(scope, "kept", &[])?;
+                let message = "it keeps a standard stream, or an error";
+                are_gone(scope, kept).then_some(result).ok_or_else(|| message.into())
             });
             results.push(match result {
                 Ok((members, guards)) => json!({ "members": members, "guards": guards }),
@@ -236,8 +237,10 @@ impl<'s> Runner<'s> {
             let lazy = Realm::current().map(scope, util::LAZY);
             let is_program = v8::Function::new(scope, is_program).ok_or("no function")?;
             let reached = reached(scope)?;
+            let keep = js::get(scope, self.0, "keep").ok_or("no function")?;
             let more = [
                 ("trap", trap.into()),
+                ("keep", keep),
                 ("assume", assume.into()),
                 ("isProgram", is_program.into()),
                 ("missing", missing.into()),

@@ -31,6 +31,8 @@ let watched;
 const streamKeys = ['stdin', 'stdout', 'stderr'];
 const standard = [];
 const standIns = [];
+// What else has to be gone when an evaluation is over.
+const kept = [];
 
 // While a program is rehearsed, it may write.
 let isRehearsal = false;
@@ -188,9 +190,13 @@ return {
     }
   },
 
-  // What stood for standard streams since this was asked before.
-  streams() {
-    return standIns.splice(0).filter((stream) => stream !== undefined);
+  // What must not outlive an evaluation that was made since this was asked before.
+  kept() {
+    return [...standIns.splice(0).filter((stream) => stream !== undefined), ...kept.splice(0)];
+  },
+
+  keep(object) {
+    kept.push(object);
   },
 
   // From now on it is seen what is changed.

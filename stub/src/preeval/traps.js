@@ -3,7 +3,7 @@
 //
 // Called with `process`, `require`, `missing`, and the natives `trap(name[, key])`, which says whether to go on, and
 // `assume(kind, what)`, `isProgram()`, whether the program itself is asking; `lazy` is a map of properties, `reached` has
-// the names of modules of the library.
+// the names of modules of the library, `keep` is to be told of objects that must not outlive an evaluation.
 
 const { BuiltinModule } = require('internal/bootstrap/realm');
 
@@ -288,6 +288,37 @@ for (const key of ['prepareStackTrace', 'stackTraceLimit']) {
     get() { return assume('stacks', '') ? value : trap(`Error.${key}`); },
     set(next) { assume('stacks', ''); value = next; },
   });
+}
+
+// A stack says who loaded the module, and V8 takes none while it makes a snapshot.
+{
+  const noted = (object) => {
+    if (!isProgram()) return object;
+    let stack = `${object.name}: ${object.message}`;
+    define(object, 'stack', {
+      get() { trap('error.stack'); return stack; },
+      set(value) { define(this, 'stack', { writable: true, value }); },
+    });
+    keep(object);
+    return object;
+  };
+  const { captureStackTrace } = Error;
+  define(Error, 'captureStackTrace', {
+    writable: true,
+    value: { captureStackTrace(object, ...rest) { captureStackTrace(object, ...rest); noted(object); } }.captureStackTrace,
+  });
+  for (const key of [
+    'Error', 'AggregateError', 'EvalError', 'RangeError', 'ReferenceError', 'SyntaxError', 'TypeError', 'URIError',
+  ]) {
+    const own = globalThis[key];
+    const value = new Proxy(own, {
+      apply(target, self, rest) { return noted(Reflect.apply(target, self, rest)); },
+      construct(target, rest, derived) { return noted(Reflect.construct(target, rest, derived)); },
+    });
+    define(own.prototype, 'constructor', { writable: true, value });
+    define(globalThis, key, { writable: true, value });
+    if (key !== 'Error') Object.setPrototypeOf(own, Error);
+  }
 }
 
 // Which globals are looked for that are not there.
