@@ -336,11 +336,7 @@ fn freeze_each<'s>(scope: &mut PinScope<'s, '_>, object: Local<'s, Object>) {
 }
 
 /// The constructor of `process`. Some call it on an object of their own, to make that another `process`.
-fn itself<'s>(
-    _: &mut PinScope<'s, '_>,
-    args: v8::FunctionCallbackArguments<'s>,
-    mut rv: v8::ReturnValue<'s, Value>,
-) {
+fn itself<'s>(_: &mut PinScope<'s, '_>, args: v8::FunctionCallbackArguments<'s>, mut rv: v8::ReturnValue<'s, Value>) {
     rv.set(args.this().into());
 }
 

@@ -217,6 +217,11 @@ fn run(image: Image, blob: &'static [u8], verification: Verification) -> i32 {
             println!("{}", library::VERSION);
             return 0;
         }
+        Task::Flags => {
+            // This ends the process.
+            v8::V8::set_flags_from_string("--help");
+            return 0;
+        }
         Task::Module(_) | Task::Script(_) => {}
     }
     // Node collects coverage through its inspector. Its library would warn that there is none, and empty the variable.

@@ -3,12 +3,20 @@
 //! Nothing in the program names these. They are named by a configuration or an argument when the program runs, and
 //! Node finds them beside it.
 
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use serde_json::Value;
+use walkdir::{DirEntry, WalkDir};
 
 use super::walk::Walker;
+
+/// How far files of settings are looked for.
+const DEPTH: usize = 4;
+const MOST_ENTRIES: usize = 2000;
+const LARGEST: u64 = 1 << 16;
 
 /// A project, and the program that is installed there.
 struct Project {
@@ -22,7 +30,7 @@ struct Project {
 }
 
 impl Walker<'_> {
-    /// The folders of the packages that are installed for the program, if it is installed itself.
+    /// The folders of the packages that are installed for the program, if it is installed itself; its own is one.
     ///
     /// The others that the project uses are among them where they are the lesser part: a project may be there for
     /// this program alone, or for many.
@@ -32,16 +40,40 @@ impl Walker<'_> {
             let folder = project.folder.join("node_modules").join(name).canonicalize().ok()?;
             Some((name.clone(), folder))
         };
+        let named = project.named_by_configurations();
         let all: Vec<_> = project.names.iter().filter_map(installed).collect();
         let (mut companions, others): (Vec<_>, Vec<_>) = all
             .into_iter()
-            .filter(|(name, _)| *name != project.program && !self.choices.is_external(name))
-            .partition(|(name, folder)| project.has_for_program(name, folder));
+            .filter(|(name, _)| !self.choices.is_external(name))
+            .partition(|(name, folder)| named.contains(name) || project.has_for_program(name, folder));
         let unreached: Vec<_> = others.into_iter().filter(|(_, folder)| !self.is_reached(folder)).collect();
         if unreached.len() * 2 <= project.names.len() {
             companions.extend(unreached);
         }
         companions.into_iter().map(|(_, folder)| folder).collect()
+    }
+
+    /// Packages that somebody says is used whose names begin as the program begins a name, each with the folder from
+    /// which it is found. Each is given once.
+    pub fn named_in_part(&self) -> Vec<(PathBuf, String)> {
+        let prefixes = self.found().prefixes.clone();
+        let is_meant = |name: &String| {
+            let mut ends = name.match_indices(['-', '/', '_', '.']).map(|(at, _)| at + 1);
+            ends.any(|end| end < name.len() && prefixes.contains(&name[..end]))
+        };
+        let project = self.project().map(|project| (project.folder, project.names));
+        let declared = self.packages.known().into_iter().map(|package| {
+            let needed = package.dependencies.iter().filter(|(_, optional)| !**optional);
+            (package.directory.clone(), needed.map(|(name, _)| name.clone()).collect::<Vec<_>>())
+        });
+        let mut meant = Vec::new();
+        for (folder, names) in declared.chain(project) {
+            let names = names.into_iter().filter(|name| is_meant(name) && !self.choices.is_external(name));
+            meant.extend(names.map(|name| (folder.clone(), name)));
+        }
+        let mut found = self.found();
+        meant.retain(|pair| found.meant.insert(pair.clone()));
+        meant
     }
 
     fn project(&self) -> Option<Project> {
@@ -55,6 +87,27 @@ impl Walker<'_> {
 }
 
 impl Project {
+    /// The packages that its files of settings name.
+    fn named_by_configurations(&self) -> BTreeSet<String> {
+        let is_own = |entry: &DirEntry| {
+            let is_hidden_folder = || entry.file_type().is_dir() && entry.file_name().as_encoded_bytes()[0] == b'.';
+            entry.depth() == 0 || (entry.file_name() != "node_modules" && !is_hidden_folder())
+        };
+        let walk = WalkDir::new(&self.folder).max_depth(DEPTH).into_iter().filter_entry(is_own).take(MOST_ENTRIES);
+        let files = walk.flatten().filter(|entry| entry.file_type().is_file() && is_configuration(entry.file_name()));
+        let mut named = BTreeSet::new();
+        for file in files.filter(|file| file.metadata().is_ok_and(|metadata| metadata.len() <= LARGEST)) {
+            let Ok(text) = fs::read_to_string(file.path()) else { continue };
+            // That a project depends on a package is not what is asked.
+            let names = self.names.iter().filter(|name| match file.file_name() == "package.json" {
+                true => text.match_indices(&format!("\"{name}\"")).any(|(at, it)| !is_key(&text[at + it.len()..])),
+                false => ['"', '\'', '`'].iter().any(|quote| text.contains(&format!("{quote}{name}"))),
+            });
+            named.extend(names.cloned());
+        }
+        named
+    }
+
     /// Whether the package `name` in `folder` is there for the program.
     fn has_for_program(&self, name: &str, folder: &Path) -> bool {
         let mut words = name.split(['@', '/', '-', '.', '_']);
@@ -70,6 +123,18 @@ impl Project {
         let is_part = manifest["bin"].is_null() || manifest["keywords"].as_array().into_iter().flatten().any(is_about);
         expects && is_part
     }
+}
+
+/// Whether what is before `rest` is a key in an object.
+fn is_key(rest: &str) -> bool {
+    rest.trim_start().starts_with(':')
+}
+
+/// Whether a file of that name holds settings.
+fn is_configuration(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    let stem = name.split_once('.').map_or(&*name, |(stem, _)| stem);
+    name.starts_with('.') || name.contains(".config.") || name == "package.json" || stem.ends_with("file")
 }
 
 /// The folder whose `node_modules` have `path`: that of the project, not of a package.

@@ -36,6 +36,17 @@ pub struct Packages {
 }
 
 impl Packages {
+    /// All that were asked for.
+    pub fn known(&self) -> Vec<Arc<Package>> {
+        let by_directory = self.by_directory.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = |(directory, package): (&PathBuf, &Option<Arc<Package>>)| {
+            package.clone().filter(|package| package.directory == *directory)
+        };
+        let mut known: Vec<_> = by_directory.iter().filter_map(own).collect();
+        known.sort_by(|a, b| a.directory.cmp(&b.directory));
+        known
+    }
+
     /// The package that a file came with: the nearest with a name, else the nearest.
     pub fn owner(&self, file: &Path) -> Option<Arc<Package>> {
         let nearest = self.of(file)?;

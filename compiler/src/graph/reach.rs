@@ -70,6 +70,7 @@ impl Walker<'_> {
             self.path_use(scope, path, package_root, visited, used);
         }
 
+        self.found().prefixes.extend(scan.prefixes);
         let owner = self.packages.owner(path);
         let is_unsure = !scan.unsure.is_empty();
         visited.unsure = scan.unsure;
@@ -265,6 +266,9 @@ impl Walker<'_> {
             let dependencies = owner.as_ref().map(|owner| &owner.dependencies);
             let is_needed = dependencies.and_then(|them| them.get(package_name(&guess.specifier))) == Some(&false);
             leads_on |= is_needed && !self.guess(scope, directory, guess, owner.as_deref()).is_empty();
+        }
+        for (directory, specifier) in self.named_in_part() {
+            leads_on |= !self.guess(scope, &directory, &Guess { specifier, from: None }, None).is_empty();
         }
         if leads_on {
             return true;

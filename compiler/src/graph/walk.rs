@@ -146,6 +146,10 @@ pub struct Found {
     pub warnings: Vec<Diagnostic>,
     /// What each package does as a whole, by its folder.
     pub packages: HashMap<PathBuf, Habits>,
+    /// How names of packages may begin that the program puts together.
+    pub prefixes: BTreeSet<String>,
+    /// The packages that were looked for because of these, each with the folder from which it was.
+    pub meant: HashSet<(PathBuf, String)>,
     /// The packages that are embedded as a whole.
     pub whole: HashSet<PathBuf>,
 }

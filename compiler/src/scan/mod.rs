@@ -29,6 +29,8 @@ pub struct Scan {
     pub guesses: Vec<Guess>,
     /// Where it loads what can't be known.
     pub unsure: Vec<Range<usize>>,
+    /// How names of packages may begin that it puts together.
+    pub prefixes: Vec<String>,
     /// Where its own place goes out of sight: to a function of another module, into an object.
     pub escape: Option<Range<usize>>,
 }

@@ -7,7 +7,8 @@ use swc_common::{GLOBALS, Globals, Mark, Spanned, SyntaxContext};
 use swc_ecma_ast::{
     ArrowExpr, AssignExpr, AssignTarget, BinaryOp, CallExpr, Callee, Decl, ExportAll, ExportDecl, ExportSpecifier,
     Expr, ExprOrSpread, Function, Ident, ImportDecl, KeyValueProp, MemberExpr, MemberProp, MetaPropKind,
-    ModuleExportName, NamedExport, Pat, Program, Prop, PropName, SimpleAssignTarget, Str, TryStmt, VarDeclarator,
+    ModuleExportName, NamedExport, Pat, Program, Prop, PropName, SimpleAssignTarget, Str, TplElement, TryStmt,
+    VarDeclarator,
 };
 use swc_ecma_transforms_base::resolver;
 use swc_ecma_visit::{Visit, VisitMutWith, VisitWith};
@@ -154,6 +155,15 @@ impl Visitor<'_> {
             },
             _ => matches!(callee, Expr::Member(MemberExpr { prop: MemberProp::Ident(name), .. })
                 if matches!(&*name.sym, "_load" | "_compile")),
+        }
+    }
+
+    /// `"eslint-plugin-"`
+    fn prefix(&mut self, text: &str) {
+        const SHORTEST: usize = 4;
+        let is_part = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"@/-_.".contains(&byte);
+        if text.len() >= SHORTEST && text.ends_with(['-', '/']) && text.bytes().all(is_part) && !text.starts_with('.') {
+            self.scan.prefixes.push(text.to_owned());
         }
     }
 
@@ -418,6 +428,7 @@ impl Visit for Visitor<'_> {
     /// A string that may be the name of a module.
     fn visit_str(&mut self, text: &Str) {
         let specifier = text.value.to_string_lossy();
+        self.prefix(&specifier);
         let is_relative = specifier.starts_with("./") || specifier.starts_with("../");
         let is_wanted = match is_relative {
             true => !specifier.trim_start_matches(['.', '/']).is_empty(),
@@ -426,6 +437,10 @@ impl Visit for Visitor<'_> {
         if is_wanted {
             self.scan.guesses.push(Guess { specifier: specifier.into_owned(), from: None });
         }
+    }
+
+    fn visit_tpl_element(&mut self, text: &TplElement) {
+        self.prefix(&text.raw);
     }
 
     fn visit_expr(&mut self, expr: &Expr) {

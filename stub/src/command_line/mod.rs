@@ -27,6 +27,8 @@ pub enum Task {
     Script(&'static str),
     /// Say Node's version.
     Version,
+    /// Say what V8's flags are.
+    Flags,
     /// Nothing: the command line is wrong.
     Fail(String),
 }
@@ -189,6 +191,7 @@ fn task(options: &Options, file: Option<&OsStr>) -> Task {
     let is_interactive = options.flag("--interactive");
     let script = match file {
         _ if options.flag("--version") => return Task::Version,
+        _ if options.flag("--v8-options") => return Task::Flags,
         _ if options.flag("--help") => "internal/main/print_help",
         _ if options.flag("--prof-process") => "internal/main/prof_process",
         _ if options.flag("--check") && !is_interactive => "internal/main/check_syntax",
