@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use v8::{Local, Object, PinScope, Value};
 
-use crate::bindings::{builtins, process_methods, symbols, util};
+use crate::bindings::{builtins, contextify, process_methods, symbols, util};
 use crate::realm::Realm;
 use crate::{aliased, binding, errors, facts, js, library, trap};
 
@@ -34,19 +34,6 @@ const SCRIPTS: &[&str] = &[
     "internal/bootstrap/switches/does_own_process_state",
 ];
 
-/// V8 installs `Float16Array` only after a restore, but the primordials look at it before. The stand-in is taken
-/// away again, so that V8 finds its place free. What the library makes with it is made with V8's.
-const STAND_IN: &str = "{
-  const { construct } = Reflect;
-  const parent = Object.getPrototypeOf(Uint8Array);
-  globalThis.Float16Array = function Float16Array() { return construct(globalThis.Float16Array, arguments); };
-  Object.setPrototypeOf(Float16Array, parent);
-  Object.setPrototypeOf(Float16Array.prototype, parent.prototype);
-  for (const it of [Float16Array, Float16Array.prototype])
-    Object.defineProperty(it, 'BYTES_PER_ELEMENT', { value: 2 });
-}";
-const TAKE_AWAY: &str = "delete globalThis.Float16Array;";
-
 /// `console.createTask`, which V8 adds to a console only along with its inspector. A debugger would join the stacks of
 /// a task's creator and its runs; without one there is nothing to do but to run.
 const CREATE_TASK: &str = "({
@@ -71,8 +58,8 @@ pub fn run<'s>(scope: &mut PinScope<'s, '_>) -> Option<()> {
     let (exports, primordials) = per_context_objects(scope);
     realm.set_slot(scope, PER_CONTEXT_EXPORTS, exports);
     realm.set_slot(scope, PRIMORDIALS, primordials);
-    evaluate(scope, STAND_IN)?;
     let global = scope.get_current_context().global(scope);
+    contextify::remove_break_iterator(scope, global);
     let v8_console = js::get(scope, global, "console")?;
     let private_symbols = util::private_symbols(scope);
     let symbols = symbols::all(scope);
@@ -97,7 +84,6 @@ pub fn run<'s>(scope: &mut PinScope<'s, '_>) -> Option<()> {
     add_console_methods(scope, v8_console)?;
     let env = process_methods::env_proxy(scope)?;
     js::set(scope, process, "env", env);
-    evaluate(scope, TAKE_AWAY)?;
     let main = builtins::compile(scope, "internal/main/run_main_module")?;
     realm.set_slot(scope, MAIN, main);
     Some(())

@@ -14,6 +14,7 @@ pub mod errors;
 mod exotic;
 pub mod facts;
 pub mod fast;
+mod features;
 pub mod icu;
 pub mod js;
 pub mod library;

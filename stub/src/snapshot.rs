@@ -7,7 +7,7 @@ use v8::PinScope;
 use crate::bindings::{self, contextify, errors, module_wrap, task_queue, wasm_web_api};
 use crate::realm::{Program, Realm};
 use crate::thread::Thread;
-use crate::{binding, bootstrap, library, platform, preeval, trace, uv};
+use crate::{binding, bootstrap, features, library, platform, preeval, trace, uv};
 
 /// V8 flags of every isolate. They are the same when a snapshot is taken and when it is restored.
 ///
@@ -17,11 +17,14 @@ use crate::{binding, bootstrap, library, platform, preeval, trace, uv};
 /// Bytecode is kept: a collection would take away that of functions which have not run for a while, and with it what the
 /// snapshot is to have of them.
 ///
+/// Node's V8 does not have `Math.sumPrecise` and `Intl.Locale.prototype.variants`.
+///
 /// An extensible snapshot would have scope descriptions moved to V8's read-only space, which turns the weak references
 /// that `eval` needs into strong ones, and V8 ends the process when it meets them.
 const FLAGS: &str = "--no-verify-snapshot-checksum --no-freeze-flags-after-init --no-rehash-snapshot \
                      --no-extensible-ro-snapshot --no-concurrent-sparkplug --no-flush-bytecode \
-                     --js-source-phase-imports --external-memory-max-reasonable-size=0";
+                     --js-source-phase-imports --no-js-sum-precise --no-js-intl-locale-variants \
+                     --external-memory-max-reasonable-size=0";
 
 /// More flags while a snapshot is taken, so that one program always gives the same bytes: no other thread takes part, and
 /// random numbers are always the same.
@@ -85,6 +88,7 @@ pub fn take(program: &'static Program, units: &[preeval::Unit]) -> Result<Vec<u8
         v8::scope!(let scope, &mut isolate);
         let context = v8::Context::new(scope, Default::default());
         let scope = &mut v8::ContextScope::new(scope, context);
+        features::install(scope, context);
         realm.set_context(scope, context);
         let filled = set_up(scope, program).and_then(|()| fill(scope, program, units));
         // Targets of weak references that this job has seen are roots until it ends.
@@ -187,9 +191,11 @@ pub fn restore(program: &'static Program, blob: &'static [u8], thread: Thread) -
     let realm = Realm::install(&isolate, program, thread, false);
     {
         v8::scope!(let scope, &mut isolate);
-        let context = v8::Context::from_snapshot(scope, MAIN_CONTEXT, Default::default());
+        let context =
+            features::restore(scope, |scope| v8::Context::from_snapshot(scope, MAIN_CONTEXT, Default::default()));
         let context = context.expect("the snapshot has the main context");
         let scope = &mut v8::ContextScope::new(scope, context);
+        features::install_rest(scope, context);
         realm.set_context(scope, context);
         if let Ok(slots) = scope.get_context_data_from_snapshot_once::<v8::Array>(0) {
             realm.restore_slots(scope, slots);

@@ -19,7 +19,7 @@ use crate::snapshot::{BuildImage, LIMIT};
 const MOST_CHECKS: usize = 8;
 
 /// A unit with less text is not worth the look at start whether it can be used, in bytes.
-const LEAST_TEXT: usize = 4096;
+const LEAST_TEXT: usize = 400;
 
 /// What of the program is evaluated at build time.
 #[derive(Debug, Clone, Default)]

@@ -13,6 +13,7 @@
 mod adopt;
 pub mod code;
 pub mod training;
+mod watched;
 
 use std::collections::BTreeSet;
 
@@ -47,16 +48,11 @@ const TURNS: usize = 2000;
 /// The slot of the functions of run.js.
 const FUNCTIONS: &str = "preeval.functions";
 
-/// What V8 installs in a context only where that comes from a snapshot.
-const MISSING: &[&str] = &[
-    "AsyncDisposableStack",
-    "DisposableStack",
-    "Float16Array",
-    "SharedArrayBuffer",
-    "SuppressedError",
-    "Temporal",
-    "WebAssembly",
-];
+/// The globals that V8 installs only in a context that comes from a snapshot.
+const MISSING: &[&str] = &["Temporal", "WebAssembly"];
+
+/// What of the language's own objects it installs in the same way: an object, and the names of its properties.
+const LATE: &[(&str, &[&str])] = &[("Date.prototype", &["toTemporalInstant"])];
 
 /// Loads the program, in an isolate of its own. Returns which modules it loads, and which traps they touch.
 pub fn rehearse(program: &'static Program) -> Rehearsal {
@@ -203,14 +199,23 @@ impl<'s> Runner<'s> {
     fn new(scope: &mut PinScope<'s, '_>) -> Result<Self, String> {
         let missing = js::strings(scope, MISSING);
         let root = js::string(scope, kiln_payload::VIRTUAL_ROOT);
-        let natives: [(&str, Local<Value>); 3] = [
+        let natives: [(&str, Local<Value>); 5] = [
             ("count", v8::Function::new(scope, count).ok_or("no function")?.into()),
             ("holds", v8::Function::new(scope, holds).ok_or("no function")?.into()),
+            ("record", v8::Function::new(scope, watched::record).ok_or("no function")?.into()),
+            ("isSame", v8::Function::new(scope, watched::is_same).ok_or("no function")?.into()),
             ("trace", v8::Function::new(scope, print_trace).ok_or("no function")?.into()),
         ];
         let reached = reached(scope)?;
         let lazy = Realm::current().map(scope, util::LAZY);
-        let more = [("missing", missing.into()), ("root", root.into()), ("reached", reached), ("lazy", lazy.into())];
+        let late = late(scope);
+        let more = [
+            ("missing", missing.into()),
+            ("late", late),
+            ("root", root.into()),
+            ("reached", reached),
+            ("lazy", lazy.into()),
+        ];
         let functions = call(scope, RUN, &[&natives[..], &more[..]].concat(), CompileOptions::EagerCompile)?;
         let functions = Local::<Object>::try_from(functions).map_err(|error| error.to_string())?;
         Ok(Runner(functions))
@@ -238,7 +243,9 @@ impl<'s> Runner<'s> {
             let is_program = v8::Function::new(scope, is_program).ok_or("no function")?;
             let reached = reached(scope)?;
             let keep = js::get(scope, self.0, "keep").ok_or("no function")?;
+            let late = late(scope);
             let more = [
+                ("late", late),
                 ("trap", trap.into()),
                 ("keep", keep),
                 ("assume", assume.into()),
@@ -307,6 +314,13 @@ fn reached<'s>(scope: &mut PinScope<'s, '_>) -> Result<Local<'s, Value>, String>
     Ok(js::strings(scope, reached).into())
 }
 
+/// [`LATE`] for JavaScript: arrays of an object's name and of its properties'.
+fn late<'s>(scope: &mut PinScope<'s, '_>) -> Local<'s, Value> {
+    let one = |(object, keys): &(&str, &[&str])| js::strings(scope, [object].into_iter().chain(*keys)).into();
+    let all: Vec<Local<Value>> = LATE.iter().map(one).collect();
+    v8::Array::new_with_elements(scope, &all).into()
+}
+
 /// Whether nothing holds the objects of an array but the array.
 fn are_gone<'s>(scope: &mut PinScope<'s, '_>, objects: Local<'s, Value>) -> bool {
     let Ok(objects) = Local::<v8::Array>::try_from(objects) else { return true };
@@ -364,9 +378,16 @@ fn call<'s>(
 
 /// The callbacks of this module, for the table of external references.
 pub fn references() -> Vec<v8::ExternalReference> {
-    [count.map_fn_to(), holds.map_fn_to(), print_trace.map_fn_to(), adopt::load.map_fn_to()]
-        .map(|function| v8::ExternalReference { function })
-        .to_vec()
+    [
+        count.map_fn_to(),
+        holds.map_fn_to(),
+        print_trace.map_fn_to(),
+        adopt::load.map_fn_to(),
+        watched::record.map_fn_to(),
+        watched::is_same.map_fn_to(),
+    ]
+    .map(|function| v8::ExternalReference { function })
+    .to_vec()
 }
 
 type Args<'s> = FunctionCallbackArguments<'s>;

@@ -1,9 +1,9 @@
 // Evaluates the program's CommonJS modules at build time, and hands them to the program at run time.
 //
 // Called with `process`, `require` of Node's library, `root`, the path below which embedded files are, the names
-// `missing` of globals that V8 installs only where a snapshot was restored, a map of `lazy` properties, `reached`, the
-// library's modules that the program asks for, and natives: `count()` of the traps touched so far, `holds(guards)`,
-// `trace(text)`.
+// `missing` of globals that V8 installs only where a snapshot was restored, `late` properties that come then too, a map of
+// `lazy` properties, `reached`, the library's modules that the program asks for, and natives: `count()` of the traps
+// touched so far, `holds(guards)`, `record(objects, samples)` and `isSame(objects)` of watched.rs, `trace(text)`.
 
 const loader = require('internal/modules/cjs/loader');
 const { BuiltinModule } = require('internal/bootstrap/realm');
@@ -26,6 +26,17 @@ let args;
 
 // What is shared by all of a program, and could have been changed by whoever ran before.
 let watched;
+
+// Of these at run time: the objects, those that have to be looked at in any case, and objects of known kinds.
+let objects;
+let unsure;
+const samples = [];
+
+// What V8 adds to the language's objects when it restores a snapshot, by object.
+const added = new Map(late.map(([path, ...keys]) => [
+  path.split('.').reduce((object, key) => object[key], globalThis),
+  keys,
+]));
 
 // Standard streams as they are at run time, and what stands for them until then.
 const streamKeys = ['stdin', 'stdout', 'stderr'];
@@ -57,14 +68,18 @@ function watch(isEvaluating) {
     const values = [];
     const all = ownKeys(object);
     const hidden = lazy.get(object);
+    const late = added.get(object) ?? [];
+    let hasNumber = false;
     for (const key of all) {
       if (leaveOut?.has(key) || hidden && hasOwn(hidden, key) && !(object === globalThis && seen.has(key))) continue;
       const property = getOwnPropertyDescriptor(object, key);
       if (!hasOwn(property, 'value')) continue;
       keys.push(key);
       values.push(property.value);
+      hasNumber ||= typeof property.value === 'number' && property.writable;
     }
-    holders.set(object, { object, keys, values, count: all.length, isOpen: leaveOut !== undefined });
+    const count = isEvaluating ? all.length : all.length + late.length;
+    holders.set(object, { object, keys, values, count, hasNumber, isOpen: leaveOut !== undefined });
   };
   const addWithPrototypes = (value) => {
     if (typeof value !== 'function' && typeof value !== 'object' || value === null) return;
@@ -124,15 +139,25 @@ const intrinsics = [
 
 // Whether nobody has changed what is watched.
 function isUntouched() {
-  for (let i = 0; i < watched.length; i++) {
-    const { object, keys, values, isOpen, count } = watched[i];
-    if (!isOpen && ownKeys(object).length !== count) return changed(object);
-    for (let k = 0; k < keys.length; k++) {
-      const value = object[keys[k]];
-      if (value !== values[k] && (value === value || values[k] === values[k])) return changed(object, keys[k]);
-    }
+  if (unsure !== undefined && isSame(objects)) return unsure.every(isAsItWas);
+  if (!watched.every(isAsItWas)) return false;
+  if (unsure !== undefined) recordWatched();
+  return true;
+}
+
+// Whether an object has the properties that it had.
+function isAsItWas({ object, keys, values, isOpen, count }) {
+  if (!isOpen && ownKeys(object).length !== count) return changed(object);
+  for (let i = 0; i < keys.length; i++) {
+    const value = object[keys[i]];
+    if (value !== values[i] && (value === value || values[i] === values[i])) return changed(object, keys[i]);
   }
   return true;
+}
+
+function recordWatched() {
+  const untold = new Set(record(objects, samples));
+  unsure = watched.filter(({ object, hasNumber }) => untold.has(object) || hasNumber);
 }
 
 // Globals that were not there.
@@ -173,9 +198,9 @@ return {
     args = process.argv;
     args.length = 0;
     // Who looks whether they are there finds them; who looks at them meets a trap before it comes to this.
-    for (const key of missing) {
-      defineProperty(globalThis, key, { configurable: true, get() { return undefined; } });
-    }
+    const unset = { configurable: true, get() { return undefined; } };
+    for (const key of missing) defineProperty(globalThis, key, unset);
+    for (const [object, keys] of added) for (const key of keys) defineProperty(object, key, unset);
     for (const [fd, key] of streamKeys.entries()) {
       standard.push(getOwnPropertyDescriptor(process, key));
       defineProperty(process, key, { configurable: true, enumerable: true, get() {
@@ -282,7 +307,7 @@ return {
     if (members.length === 0 || members.some((member) => !member.loaded)) throw new Error('a module is not loaded');
     if (process.exitCode !== undefined) throw new Error('process.exitCode is set');
     if (!isUntouched() || newGlobals(noGlobals).length > 0) throw new Error('it changes what others can see');
-    units.set(path, { members, guards: [], reads: [] });
+    units.set(path, { members, reads: [] });
     return members.map((member) => member.filename);
   },
 
@@ -290,7 +315,18 @@ return {
   guard(path, guards) {
     const unit = units.get(path);
     for (const guard of guards) if (guard.startsWith('g')) seen.add(guard.slice(1));
-    unit.guards = guards.filter((guard) => !'gm'.includes(guard[0]));
+    const kind = (guard) => 'bgmnps'.includes(guard[0]) ? guard[0] : 'native';
+    const { native = [], n: patterns = [], s: stacks, b: absent = [], p: parents } = groupBy(guards, kind);
+    Object.assign(unit, {
+      native,
+      patterns: patterns.map((guard) => {
+        const at = guard.indexOf('/');
+        return [guard.slice(at + 1), guard.slice(1, at)];
+      }),
+      absent: absent.map((guard) => guard.slice(1)),
+      hasStacks: stacks !== undefined,
+      hasParents: parents !== undefined,
+    });
     for (const guard of guards) {
       if (!guard.startsWith('m')) continue;
       const at = guard.lastIndexOf('/');
@@ -314,11 +350,20 @@ return {
   finish() {
     this.clear();
     for (const key of missing) delete globalThis[key];
+    for (const [object, keys] of added) for (const key of keys.toReversed()) delete object[key];
     if (main !== undefined) delete process.mainModule;
     for (const [fd, key] of streamKeys.entries()) defineProperty(process, key, standard[fd]);
     standIns.length = 0;
     // The program can reach more of the library by now.
     watched = watch(false);
+    objects = watched.map(({ object }) => object);
+    const large = { samples };
+    for (let i = 0; i < 8; i++) large[`key${i}`] = i;
+    const dictionary = Object.create(null);
+    dictionary.samples = samples;
+    const array = [];
+    array.push(samples);
+    samples.push(large, dictionary, array);
     // At run time, the loader wants to be the first to run a module.
     const helpers = require('internal/modules/helpers');
     helpers.hasStartedUserCJSExecution = () => false;
@@ -327,7 +372,7 @@ return {
 
   // At run time, before the entry runs.
   begin() {
-    for (let i = 0; i < watched.length; i++) watched[i].count = ownKeys(watched[i].object).length;
+    recordWatched();
     if (main === undefined) return;
     // As the loader does with a main module that it makes itself.
     for (const [object, key] of [[process, 'mainModule'], [Module.prototype.require, 'main']]) {
@@ -346,36 +391,35 @@ return {
     if (unit === undefined || module.filename !== path || cache[path] !== module) return false;
     // Hooks want to hear of every module.
     if (loadHooks.length > 0 || resolveHooks.length > 0) return false;
-    const { members, guards, reads } = unit;
+    const { members, native, patterns, absent, hasStacks, hasParents, reads } = unit;
     const begun = [];
     for (let i = 1; i < members.length; i++) {
       const other = cache[members[i].filename];
       if (other === undefined) continue;
       // What re-exports has been looked through for its names by the loader of ES modules, which gives it no parent.
       if (other.loaded || !other[loader.kIsCachedByESMLoader] || other[loader.kModuleCircularVisited] ||
-          guards.includes('p')) {
+          hasParents) {
         trace(`${members[i].filename} is loaded already`);
         return false;
       }
       begun.push([members[i], other]);
     }
-    const kind = (guard) => 'bnps'.includes(guard[0]) ? guard[0] : 'native';
-    const { native = [], n: patterns = [], s: stacks = [], b: absent = [] } = groupBy(guards, kind);
-    if (!holds(native) || !isUntouched()) return false;
-    for (const key of newGlobals(lateGlobals)) {
-      const name = typeof key === 'string' ? key : `@@${Symbol.keyFor(key)}`;
-      if (absent.includes(`b${name}`)) return changed(globalThis, key);
+    if (native.length > 0 && !holds(native) || !isUntouched()) return false;
+    if (absent.length > 0) {
+      for (const key of newGlobals(lateGlobals)) {
+        const name = typeof key === 'string' ? key : `@@${Symbol.keyFor(key)}`;
+        if (absent.includes(name)) return changed(globalThis, key);
+      }
     }
     for (let i = 0; i < reads.length; i += 3) {
       if (reads[i][reads[i + 1]] !== reads[i + 2]) return changed(reads[i], reads[i + 1]);
     }
-    if (stacks.length > 0) {
+    if (hasStacks) {
       for (const key of stackKeys) if (Error[key] !== stackValues[key]) return changed(Error, key);
     }
-    for (const guard of patterns) {
-      const at = guard.indexOf('/');
-      const pattern = new RegExp(guard.slice(at + 1), guard.slice(1, at));
-      if (keysOf(process.env).some((name) => pattern.test(name))) return false;
+    if (patterns.length > 0) {
+      const names = keysOf(process.env);
+      for (const pattern of patterns) if (names.some((name) => new RegExp(...pattern).test(name))) return false;
     }
     const own = members[0];
     const { parent } = module;

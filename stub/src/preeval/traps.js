@@ -1,7 +1,7 @@
 // Run in the isolates that look what can be evaluated at build time: whatever could tell a run from another becomes a
 // trap. Nothing of them goes into a snapshot, so it does not matter that the traps can be told from the real thing.
 //
-// Called with `process`, `require`, `missing`, and the natives `trap(name[, key])`, which says whether to go on, and
+// Called with `process`, `require`, `missing`, `late`, and the natives `trap(name[, key])`, which says whether to go on, and
 // `assume(kind, what)`, `isProgram()`, whether the program itself is asking; `lazy` is a map of properties, `reached` has
 // the names of modules of the library, `keep` is to be told of objects that must not outlive an evaluation.
 
@@ -184,8 +184,31 @@ for (const key of ['WeakRef', 'FinalizationRegistry', 'BroadcastChannel', 'Messa
   if (Object.hasOwn(globalThis, key)) constructor(globalThis, key, key);
 }
 
-// Globals that V8 installs only where a snapshot was restored.
-for (const key of missing) property(globalThis, key, key, false);
+// What V8 installs only where a snapshot was restored.
+{
+  const all = new Map([[globalThis, missing]]);
+  for (const [path, ...keys] of late) {
+    const object = path.split('.').reduce((object, key) => object[key], globalThis);
+    all.set(object, keys);
+  }
+  for (const [object, keys] of all) {
+    for (const key of keys) {
+      const { enumerable } = Object.getOwnPropertyDescriptor(object, key);
+      property(object, key, String(key), false);
+      define(object, key, { enumerable });
+    }
+  }
+  for (const [object, key] of [
+    [Object, 'getOwnPropertyDescriptor'], [Object, 'getOwnPropertyDescriptors'], [Reflect, 'getOwnPropertyDescriptor'],
+  ]) {
+    const original = object[key];
+    define(object, key, { writable: true, value: { [key](target, name) {
+      const keys = all.get(target);
+      if (keys !== undefined && (arguments.length < 2 || keys.includes(name))) trap(`${key}() of ${String(name ?? keys[0])}`);
+      return Reflect.apply(original, this, arguments);
+    } }[key] });
+  }
+}
 
 // What the program reads of Node's library, where others may put something else.
 for (const id of reached) {

@@ -130,7 +130,7 @@ fn initialize<'s>(
 }
 
 /// Deletes `Intl.v8BreakIterator`, which is no standard, as Node does.
-fn remove_break_iterator<'s>(scope: &mut PinScope<'s, '_>, global: Local<'s, Object>) {
+pub fn remove_break_iterator<'s>(scope: &mut PinScope<'s, '_>, global: Local<'s, Object>) {
     if let Some(intl) = js::get(scope, global, "Intl").and_then(|intl| Local::<Object>::try_from(intl).ok()) {
         let name = js::name(scope, "v8BreakIterator");
         intl.delete(scope, name.into());

@@ -13,7 +13,7 @@ use v8::{FunctionCallbackArguments, Local, Object, PinScope, ReturnValue, Value}
 use crate::{facts, js};
 
 pub use compile::{HOST_DEFINED_OPTION, Place, buffer, cache_bytes, host_defined_options, origin, source};
-pub use context::{Sandboxed, of_sandbox};
+pub use context::{Sandboxed, of_sandbox, remove_break_iterator};
 pub use precompiled::{compile as compile_embedded, precompile, same_text};
 pub use syntax::{compile_cjs, file_url};
 pub use watchdog::{Interrupt, run_guarded};
