@@ -25,7 +25,9 @@ fn main() {
 }
 
 fn build() -> PathBuf {
-    for input in ["stub", "payload", "llhttp", "zlib", "build", ".cargo/config.toml", "Cargo.toml", "Cargo.lock"] {
+    for input in
+        ["stub", "payload", "llhttp", "zlib", "brotli", "build", ".cargo/config.toml", "Cargo.toml", "Cargo.lock"]
+    {
         println!("cargo::rerun-if-changed={input}");
     }
     let variable = |name: &str| env::var(name).unwrap_or_else(|_| panic!("cargo sets {name}"));

@@ -3,20 +3,20 @@
 use std::ffi::CStr;
 use std::ptr::{NonNull, null_mut};
 
-use brotlic_sys as sys;
+use kiln_brotli as sys;
 
 use super::{Engine, Problem, Process, Transfer};
 
 /// The operation that ends a stream: `BROTLI_OPERATION_FINISH`.
-const FINISH: i32 = sys::BrotliEncoderOperation_BROTLI_OPERATION_FINISH;
+const FINISH: i32 = sys::OPERATION_FINISH;
 
 /// A parameter that the program left alone.
 const UNSET: u32 = u32::MAX;
 
 /// A stream that compresses.
 pub struct BrotliEncoder {
-    state: NonNull<sys::BrotliEncoderState>,
-    prepared: *mut sys::BrotliEncoderPreparedDictionary,
+    state: NonNull<sys::Encoder>,
+    prepared: *mut sys::Dictionary,
     parameters: Vec<u32>,
     /// Brotli points into it.
     dictionary: Vec<u8>,
@@ -30,7 +30,7 @@ impl BrotliEncoder {
     /// A stream with parameters by their numbers. `None` when Brotli refuses one of them.
     pub fn new(parameters: Vec<u32>, dictionary: Vec<u8>) -> Option<BrotliEncoder> {
         // SAFETY: without functions of ours Brotli allocates by itself.
-        let state = NonNull::new(unsafe { sys::BrotliEncoderCreateInstance(None, None, null_mut()) })?;
+        let state = NonNull::new(unsafe { sys::encoder_create(None, None, null_mut()) })?;
         let mut encoder = BrotliEncoder { state, prepared: null_mut(), parameters, dictionary, failed: false };
         encoder.set_up().then_some(encoder)
     }
@@ -41,32 +41,32 @@ impl BrotliEncoder {
         unsafe {
             let set = self.parameters.iter().enumerate().filter(|(_, value)| **value != UNSET);
             for (parameter, value) in set {
-                if sys::BrotliEncoderSetParameter(state, parameter as i32, *value) == 0 {
+                if sys::encoder_set_parameter(state, parameter as i32, *value) == 0 {
                     return false;
                 }
             }
             if self.dictionary.is_empty() {
                 return true;
             }
-            self.prepared = sys::BrotliEncoderPrepareDictionary(
-                sys::BrotliSharedDictionaryType_BROTLI_SHARED_DICTIONARY_RAW,
+            self.prepared = sys::encoder_prepare_dictionary(
+                sys::SHARED_DICTIONARY_RAW,
                 self.dictionary.len(),
                 self.dictionary.as_ptr(),
-                i32::from(sys::BROTLI_MAX_QUALITY),
+                sys::MAX_QUALITY,
                 None,
                 None,
                 null_mut(),
             );
-            !self.prepared.is_null() && sys::BrotliEncoderAttachPreparedDictionary(state, self.prepared) != 0
+            !self.prepared.is_null() && sys::encoder_attach_dictionary(state, self.prepared) != 0
         }
     }
 
     fn destroy(&mut self) {
         // SAFETY: both are used for the last time; the state goes first, for it refers to the dictionary.
         unsafe {
-            sys::BrotliEncoderDestroyInstance(self.state.as_ptr());
+            sys::encoder_destroy(self.state.as_ptr());
             if !self.prepared.is_null() {
-                sys::BrotliEncoderDestroyPreparedDictionary(self.prepared);
+                sys::encoder_destroy_dictionary(self.prepared);
                 self.prepared = null_mut();
             }
         }
@@ -79,7 +79,7 @@ impl Process for BrotliEncoder {
         // SAFETY: the state is valid, and the caller says that the memory is; Brotli moves pointers and counts along.
         let result = unsafe {
             let state = self.state.as_ptr();
-            sys::BrotliEncoderCompressStream(state, flush, available_in, input, available_out, output, null_mut())
+            sys::encoder_compress(state, flush, available_in, input, available_out, output, null_mut())
         };
         self.failed = result == 0;
     }
@@ -110,7 +110,7 @@ impl Drop for BrotliEncoder {
 
 /// A stream that decompresses.
 pub struct BrotliDecoder {
-    state: NonNull<sys::BrotliDecoderState>,
+    state: NonNull<sys::Decoder>,
     parameters: Vec<u32>,
     /// Brotli points into it.
     dictionary: Vec<u8>,
@@ -125,8 +125,8 @@ impl BrotliDecoder {
     /// A stream with parameters by their numbers. `None` when Brotli refuses one of them.
     pub fn new(parameters: Vec<u32>, dictionary: Vec<u8>) -> Option<BrotliDecoder> {
         // SAFETY: without functions of ours Brotli allocates by itself.
-        let state = NonNull::new(unsafe { sys::BrotliDecoderCreateInstance(None, None, null_mut()) })?;
-        let result = sys::BrotliDecoderResult_BROTLI_DECODER_RESULT_SUCCESS;
+        let state = NonNull::new(unsafe { sys::decoder_create(None, None, null_mut()) })?;
+        let result = sys::RESULT_SUCCESS;
         let decoder = BrotliDecoder { state, parameters, dictionary, flush: 0, result };
         decoder.set_up().then_some(decoder)
     }
@@ -137,13 +137,13 @@ impl BrotliDecoder {
         unsafe {
             let set = self.parameters.iter().enumerate().filter(|(_, value)| **value != UNSET);
             for (parameter, value) in set {
-                if sys::BrotliDecoderSetParameter(state, parameter as i32, *value) == 0 {
+                if sys::decoder_set_parameter(state, parameter as i32, *value) == 0 {
                     return false;
                 }
             }
-            let raw = sys::BrotliSharedDictionaryType_BROTLI_SHARED_DICTIONARY_RAW;
+            let raw = sys::SHARED_DICTIONARY_RAW;
             let (length, start) = (self.dictionary.len(), self.dictionary.as_ptr());
-            length == 0 || sys::BrotliDecoderAttachDictionary(state, raw, length, start) != 0
+            length == 0 || sys::decoder_attach_dictionary(state, raw, length, start) != 0
         }
     }
 }
@@ -155,7 +155,7 @@ impl Process for BrotliDecoder {
         // SAFETY: the state is valid, and the caller says that the memory is; Brotli moves pointers and counts along.
         self.result = unsafe {
             let state = self.state.as_ptr();
-            sys::BrotliDecoderDecompressStream(state, available_in, input, available_out, output, null_mut())
+            sys::decoder_decompress(state, available_in, input, available_out, output, null_mut())
         };
     }
 }
@@ -163,11 +163,11 @@ impl Process for BrotliDecoder {
 impl Engine for BrotliDecoder {
     fn problem(&self) -> Option<Problem> {
         match self.result {
-            sys::BrotliDecoderResult_BROTLI_DECODER_RESULT_ERROR => {
+            sys::RESULT_ERROR => {
                 // SAFETY: the state is valid, and the text lives for ever.
                 let (code, name) = unsafe {
-                    let code = sys::BrotliDecoderGetErrorCode(self.state.as_ptr());
-                    (code, CStr::from_ptr(sys::BrotliDecoderErrorString(code)).to_string_lossy())
+                    let code = sys::decoder_error_code(self.state.as_ptr());
+                    (code, CStr::from_ptr(sys::decoder_error_name(code)).to_string_lossy())
                 };
                 // The library leaves out the group, by its numbers.
                 let group = match code {
@@ -177,9 +177,7 @@ impl Engine for BrotliDecoder {
                 };
                 Some(Problem::new("Decompression failed", &format!("ERR_{group}{name}"), code))
             }
-            sys::BrotliDecoderResult_BROTLI_DECODER_RESULT_NEEDS_MORE_INPUT if self.flush == FINISH => {
-                Some(Problem::unexpected_end())
-            }
+            sys::RESULT_NEEDS_MORE_INPUT if self.flush == FINISH => Some(Problem::unexpected_end()),
             _ => None,
         }
     }
@@ -198,6 +196,6 @@ impl Engine for BrotliDecoder {
 impl Drop for BrotliDecoder {
     fn drop(&mut self) {
         // SAFETY: it is used for the last time.
-        unsafe { sys::BrotliDecoderDestroyInstance(self.state.as_ptr()) };
+        unsafe { sys::decoder_destroy(self.state.as_ptr()) };
     }
 }
