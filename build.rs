@@ -73,6 +73,11 @@ fn build() -> PathBuf {
             cargo.env(own, compiler);
         }
     }
+    // Code that goes into an executable finds its data without looking their addresses up.
+    let flags = format!("CFLAGS_{}", target.replace('-', "_"));
+    if ["CFLAGS", "TARGET_CFLAGS", &flags].iter().all(|name| env::var_os(name).is_none()) {
+        cargo.env(flags, "-fpie -fomit-frame-pointer");
+    }
     if !cargo.status().is_ok_and(|status| status.success()) {
         println!("cargo::error=the runtime (the package kiln-stub) could not be built, for the reason shown here");
         if !v8_is_at_hand() {
