@@ -103,6 +103,14 @@ pub fn emit_warning(scope: &mut v8::PinScope, message: &str) {
     }
 }
 
+/// `process.emitWarning(message, 'DeprecationWarning', code)`; `None` if that throws.
+pub fn emit_deprecation(scope: &mut v8::PinScope, message: &str, code: &str) -> Option<()> {
+    let process = crate::realm::Realm::current().object(scope, crate::bootstrap::PROCESS)?;
+    let emit: v8::Local<v8::Function> = js::get(scope, process, "emitWarning")?.try_into().ok()?;
+    let arguments = [message, "DeprecationWarning", code].map(|text| js::string(scope, text).into());
+    emit.call(scope, process.into(), &arguments).map(drop)
+}
+
 /// Throws [`uv_exception`].
 pub fn throw_uv(scope: &mut v8::PinScope, failure: Failure) {
     let error = uv_exception(scope, failure);

@@ -50,15 +50,18 @@ unsafe extern "C" fn allocate_uninitialized(used: &AtomicUsize, length: usize) -
     count(used, unsafe { libc::malloc(length) }, length)
 }
 
+/// Arrays up to this size do not count: Node's V8 has them in its heap, and programs compare what they take.
+const SMALL: usize = 64;
+
 fn count(used: &AtomicUsize, data: *mut c_void, length: usize) -> *mut c_void {
-    if !data.is_null() {
+    if !data.is_null() && length > SMALL {
         used.fetch_add(length, Ordering::Relaxed);
     }
     data
 }
 
 unsafe extern "C" fn free(used: &AtomicUsize, data: *mut c_void, length: usize) {
-    if !data.is_null() {
+    if !data.is_null() && length > SMALL {
         used.fetch_sub(length, Ordering::Relaxed);
     }
     // SAFETY: V8 gives back what it got from one of the others.

@@ -1,6 +1,7 @@
 //! Taking V8's start-up snapshot of the program, and starting from it.
 
 use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use v8::PinScope;
 
@@ -33,6 +34,9 @@ const REPRODUCIBLE: &str = "--random-seed=1 --predictable --single-threaded";
 /// The main context's index in the snapshot, beside the default context.
 const MAIN_CONTEXT: usize = 0;
 
+/// Whether strings may be evaluated. V8 asks its flag when a context is made, and that was long ago.
+static CODE_FROM_STRINGS: AtomicBool = AtomicBool::new(true);
+
 /// A failure to take a snapshot, as text for the person who builds.
 pub type Failure = String;
 
@@ -60,6 +64,13 @@ pub fn initialize_v8(hash_seed: Option<u64>) {
 pub fn set_flags(flags: &[String]) -> Vec<String> {
     if flags.is_empty() {
         return Vec::new();
+    }
+    for flag in flags {
+        match flag.replace('_', "-").as_str() {
+            "--disallow-code-generation-from-strings" => CODE_FROM_STRINGS.store(false, Ordering::Relaxed),
+            "--no-disallow-code-generation-from-strings" => CODE_FROM_STRINGS.store(true, Ordering::Relaxed),
+            _ => {}
+        }
     }
     let name = std::iter::once("node".to_owned());
     let unknown = v8::V8::set_flags_from_command_line(name.chain(flags.iter().cloned()).collect());
@@ -199,6 +210,9 @@ pub fn restore(program: &'static Program, blob: &'static [u8], thread: Thread) -
         realm.set_context(scope, context);
         if let Ok(slots) = scope.get_context_data_from_snapshot_once::<v8::Array>(0) {
             realm.restore_slots(scope, slots);
+        }
+        if !CODE_FROM_STRINGS.load(Ordering::Relaxed) {
+            errors::forbid_code_from_strings(scope);
         }
         bindings::mksnapshot::restored(scope);
     }

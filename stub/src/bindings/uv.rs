@@ -1,8 +1,12 @@
 //! `internalBinding('uv')`: libuv's errors.
 
+use std::cell::Cell;
+
 use v8::{Array, FunctionCallbackArguments, Local, Map, Object, PinScope, ReturnValue, Value};
 
+use crate::bindings::options;
 use crate::errors::{self, Kind};
+use crate::realm::Realm;
 use crate::uv::{ERRORS, error_message, error_name};
 use crate::{facts, js};
 
@@ -16,6 +20,15 @@ crate::room! {
     setup: setup,
 }
 
+const DEPRECATION: &str = "Directly calling process.binding('uv').errname(<val>) is being deprecated. Please make sure to \
+                           use util.getSystemErrorName() instead.";
+
+#[derive(Default)]
+struct State {
+    /// Whether the program was told that `errname` is for the library.
+    has_warned: Cell<bool>,
+}
+
 type Args<'s> = FunctionCallbackArguments<'s>;
 type Return<'s> = ReturnValue<'s, Value>;
 
@@ -24,6 +37,9 @@ fn setup<'s>(scope: &mut PinScope<'s, '_>, target: Local<'s, Object>) {
 }
 
 fn errname<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
+    if options::flag(scope, "--pending-deprecation") && !Realm::current().room::<State>().has_warned.replace(true) {
+        errors::emit_deprecation(scope, DEPRECATION, "DEP0119");
+    }
     let error = args.get(0).int32_value(scope).unwrap_or_default();
     rv.set(js::string(scope, &error_name(error)).into());
 }

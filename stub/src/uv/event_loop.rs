@@ -14,18 +14,30 @@ thread_local! {
 
 /// The loop of this thread, made when first asked for. It lives until [`close`] or the end of the process.
 pub fn raw() -> *mut sys::uv_loop_t {
+    match prepare() {
+        Ok(event_loop) => event_loop,
+        Err(error) => panic!("the event loop can't be made: {}", super::error_message(error)),
+    }
+}
+
+/// As [`raw`], where it may be that there are too many open files to make one.
+pub fn prepare() -> Result<*mut sys::uv_loop_t, i32> {
     LOOP.with(|slot| {
-        *slot.get_or_init(|| {
-            // SAFETY: a `uv_loop_t` may be zero before `uv_loop_init`, which fills it; the box gives it
-            // an address for ever.
-            unsafe {
-                let event_loop: *mut sys::uv_loop_t = Box::into_raw(Box::new(std::mem::zeroed()));
-                let result = sys::uv_loop_init(event_loop);
-                assert_eq!(result, 0, "the event loop can't be made: {}", super::error_message(result));
-                sys::uv_loop_configure(event_loop, sys::uv_loop_option_UV_METRICS_IDLE_TIME);
-                event_loop
+        if let Some(event_loop) = slot.get() {
+            return Ok(*event_loop);
+        }
+        // SAFETY: a `uv_loop_t` may be zero before `uv_loop_init`, which fills it; the box gives it an address for ever.
+        let event_loop = unsafe {
+            let event_loop: *mut sys::uv_loop_t = Box::into_raw(Box::new(std::mem::zeroed()));
+            let result = sys::uv_loop_init(event_loop);
+            if result != 0 {
+                drop(Box::from_raw(event_loop));
+                return Err(result);
             }
-        })
+            sys::uv_loop_configure(event_loop, sys::uv_loop_option_UV_METRICS_IDLE_TIME);
+            event_loop
+        };
+        Ok(*slot.get_or_init(|| event_loop))
     })
 }
 

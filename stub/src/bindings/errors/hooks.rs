@@ -144,6 +144,22 @@ pub const MAY_GENERATE_CODE: &str = "context_may_generate_code";
 /// The same for WebAssembly.
 pub const MAY_GENERATE_WASM: &str = "context_may_generate_wasm";
 
+/// Has the scope's context evaluate no strings.
+pub fn forbid_code_from_strings(scope: &mut PinScope) {
+    let context = scope.get_current_context();
+    let key = util::private(scope, MAY_GENERATE_CODE);
+    let no = v8::Boolean::new(scope, false);
+    context.get_extras_binding_object(scope).set_private(scope, key, no.into());
+    context.set_allow_generation_from_strings(false);
+}
+
+/// Whether V8 evaluates strings without asking: where the context may, and nobody wants to see them before.
+pub fn evaluate_strings_unseen(scope: &mut PinScope, unseen: bool) {
+    let context = scope.get_current_context();
+    let may = may_generate(scope, context, MAY_GENERATE_CODE);
+    context.set_allow_generation_from_strings(unseen && may);
+}
+
 /// Whether the maker of `context` lets it generate code of that kind.
 fn may_generate<'s>(scope: &mut PinScope<'s, '_>, context: Local<'s, Context>, kind: &'static str) -> bool {
     let key = util::private(scope, kind);

@@ -15,7 +15,7 @@ use crate::{facts, js};
 pub use arrow::{append_exception_line, decorate, error_source};
 pub use fatal::{exit, exit_process, print, trigger_uncaught};
 pub use frames::{prepare, trace_exit};
-pub use hooks::{MAY_GENERATE_CODE, MAY_GENERATE_WASM, install};
+pub use hooks::{MAY_GENERATE_CODE, MAY_GENERATE_WASM, forbid_code_from_strings, install};
 
 crate::room! {
     name: "errors",
@@ -62,7 +62,7 @@ fn set_get_source_map_error_source<'s>(scope: &mut PinScope<'s, '_>, args: Args<
 fn set_source_maps_enabled<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {
     Realm::current().set_slot(scope, SOURCE_MAPS_ENABLED, args.get(0));
     // V8 asks before it evaluates a string only where that is not allowed: see `hooks`.
-    scope.get_current_context().set_allow_generation_from_strings(!args.get(0).is_true());
+    hooks::evaluate_strings_unseen(scope, !args.get(0).is_true());
 }
 
 fn set_maybe_cache_generated_source_map<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, _: Return<'s>) {

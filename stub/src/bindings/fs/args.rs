@@ -47,6 +47,8 @@ pub fn fd<'s>(scope: &mut PinScope<'s, '_>, value: Local<'s, Value>) -> Option<i
     }
     let Some(number) = value.is_number().then(|| value.number_value(scope)).flatten() else {
         let received = describe(scope, value);
+        // In Node this is a string of C's, which ends at the first zero.
+        let received = received.split('\0').next().unwrap_or_default();
         let message = format!("The \"fd\" argument must be of type number. Received {received}");
         throw_code(scope, Kind::TypeError, "ERR_INVALID_ARG_TYPE", &message);
         return None;
@@ -121,11 +123,16 @@ pub fn number(scope: &PinScope, value: Local<Value>) -> f64 {
     value.number_value(scope).unwrap_or_default()
 }
 
+/// A position in a file, which may be a big integer.
+pub fn big_position(scope: &PinScope, value: Local<Value>) -> i64 {
+    match Local::<v8::BigInt>::try_from(value) {
+        Ok(big) => big.i64_value().0,
+        Err(_) => position(scope, value),
+    }
+}
+
 /// A position in a file; whatever is not an integer means the file's own: -1.
 pub fn position(scope: &PinScope, value: Local<Value>) -> i64 {
-    if let Ok(big) = Local::<v8::BigInt>::try_from(value) {
-        return big.i64_value().0;
-    }
     match value.is_number().then(|| value.number_value(scope)).flatten() {
         Some(number) if number.fract() == 0.0 && number.abs() <= 9_007_199_254_740_991.0 => number as i64,
         _ => -1,

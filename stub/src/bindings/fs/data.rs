@@ -35,7 +35,7 @@ fn report<'s>(scope: &mut PinScope<'s, '_>, context: Local<'s, Value>, failed: &
 pub fn read<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
     let Some(fd) = fd(scope, args.get(0)) else { return };
     let (offset, length) = (args::number(scope, args.get(2)) as usize, integer(scope, args.get(3)).max(0) as usize);
-    let position = position(scope, args.get(4));
+    let position = args::big_position(scope, args.get(4));
     if args.get(5).is_undefined() {
         if vfs::path_of_descriptor(fd).is_none() && trap::spring(scope, "read") {
             return;

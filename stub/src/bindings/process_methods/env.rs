@@ -12,8 +12,8 @@ use crate::bindings::options;
 use crate::errors::{self, Kind};
 use crate::exotic::{self, Access, Exotic};
 use crate::realm::Realm;
+use crate::text;
 use crate::trap::{self, Armed, Guard};
-use crate::{js, text};
 
 /// What a trap calls the environment.
 const TRAP: &str = "process.env";
@@ -220,10 +220,7 @@ fn deprecate(scope: &mut PinScope) -> Option<()> {
     if realm.room::<State>().has_warned.replace(true) {
         return Some(());
     }
-    let process = realm.object(scope, crate::bootstrap::PROCESS)?;
-    let warn: Local<v8::Function> = js::get(scope, process, "emitWarning")?.try_into().ok()?;
-    let arguments = [DEPRECATION, "DeprecationWarning", "DEP0104"].map(|text| js::string(scope, text).into());
-    warn.call(scope, process.into(), &arguments).map(drop)
+    errors::emit_deprecation(scope, DEPRECATION, "DEP0104")
 }
 
 /// Lets V8 know that the time zone may be another one.

@@ -15,6 +15,7 @@ use crate::bindings::{builtins, fs, locks, options, timers};
 use crate::command_line::Value;
 use crate::realm::{self, Program, Realm};
 use crate::thread::{Thread, Worker};
+use crate::uv;
 use crate::uv::environment::Store;
 use crate::uv::event_loop;
 use crate::uv::wakeup::Wakeup;
@@ -43,6 +44,9 @@ pub const PORT: &str = "worker.port";
 pub fn run(launch: Launch) {
     let Launch { id, name, environment, options, values, limits, port, control, program, .. } = launch;
     let (tracks_descriptors, is_internal) = (launch.tracks_descriptors, launch.is_internal);
+    if let Err(error) = event_loop::prepare() {
+        control.exit(1, Some(("ERR_WORKER_INIT_FAILED", uv::error_name(error))));
+    }
     if !control.is_stopped() {
         let worker = Worker { control: control.clone(), options, values, limits, tracks_descriptors, is_internal };
         let thread = Thread { id, name, environment, worker: Some(worker) };
@@ -64,6 +68,9 @@ fn live(program: &'static Program, thread: Thread, port: Arc<End>, control: &Arc
             event_loop::stop();
         }
     });
+    if let Err(error) = &wakeup {
+        control.exit(1, Some(("ERR_WORKER_INIT_FAILED", uv::error_name(*error))));
+    }
     if let Ok(wakeup) = wakeup {
         wakeup.set_ref(false);
         if control.attach(handle, wakeup.waker()) {
