@@ -58,6 +58,8 @@ replaceIn('internal/bootstrap/switches/is_main_thread',
   /if \(isBuildingSnapshot\(\)\) \{(?=\n {2}\/\/ Preloaded so that they are part of the snapshot)/, 'if (false) {');
 replaceIn('internal/modules/cjs/loader',
   /(Module\._extensions\['\.\w+'\] = )(function\(module, filename\) \{.*?\n\})(?=;\n)/gs, '$1($2)');
+replaceIn('internal/modules/cjs/loader',
+  /(Module\.(?:_load|_resolveFilename|prototype\.load|prototype\.require) = )(function\(.*?\n\})(?=;\n)/gs, '$1($2)');
 replaceIn('internal/modules/esm/loader',
   /(return onImport\.tracePromise\()(async \(\) => \{.*?\n {4}\})(?=, \{\n)/s, '$1((it) => it)($2)');
 

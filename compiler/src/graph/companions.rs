@@ -86,6 +86,20 @@ impl Walker<'_> {
     }
 }
 
+/// The scripts beside `entry` that are called after it: what `tool-build` is to `tool`.
+pub fn subprograms(entry: &Path) -> Vec<PathBuf> {
+    let stem = |path: &Path| Some(path.file_stem()?.to_str()?.to_owned());
+    let (Some(folder), Some(name)) = (entry.parent(), stem(entry)) else { return Vec::new() };
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let is_called_so = |path: &PathBuf| {
+        stem(path).is_some_and(|stem| stem.strip_prefix(&name).is_some_and(|rest| rest.starts_with('-')))
+    };
+    let is_alike = |path: &PathBuf| path.extension() == entry.extension() || path.extension().is_none();
+    let mut found: Vec<_> = entries.filter(|path| path.is_file() && is_called_so(path) && is_alike(path)).collect();
+    found.sort();
+    found
+}
+
 impl Project {
     /// The packages that its files of settings name.
     fn named_by_configurations(&self) -> BTreeSet<String> {

@@ -51,6 +51,10 @@ impl Surroundings for Around<'_> {
         let names = owner.iter().flat_map(|owner| owner.dependencies.keys());
         names.filter(|name| name.starts_with(prefix)).cloned().collect()
     }
+
+    fn package_folder(&self, package: &str) -> Option<PathBuf> {
+        self.walker.real(&installed(self.path.parent()?, package)?)
+    }
 }
 
 impl Walker<'_> {
@@ -294,6 +298,12 @@ impl Walker<'_> {
         if is_installed || unreached.len() * 2 <= all { unreached } else { Vec::new() }
     }
 
+    /// Whether a script is beside the entry of a project: what names it has been followed, else it is started by itself.
+    fn is_other_program(&self, path: &Path) -> bool {
+        let is_installed = path.components().any(|part| part.as_os_str() == "node_modules");
+        path.parent() == self.entry.parent() && !is_installed && is_script(path)
+    }
+
     /// Whether anything of the package in `folder` is embedded.
     pub fn is_reached(&self, folder: &Path) -> bool {
         let found = self.found();
@@ -309,7 +319,10 @@ impl Walker<'_> {
         match files::package(directory) {
             Ok(paths) => {
                 for path in paths.iter().filter_map(|path| self.real(path)) {
-                    self.maybe(scope, path);
+                    match self.is_other_program(&path) {
+                        true => drop(self.found().files.insert(path)),
+                        false => self.maybe(scope, path),
+                    }
                 }
             }
             Err(problem) => self.found().warnings.push(problem),

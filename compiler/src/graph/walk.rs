@@ -12,6 +12,7 @@ use kiln_payload::Format;
 use rayon::Scope;
 
 use super::choices::Choices;
+use super::companions;
 use super::entry::Entry;
 use super::files;
 use super::links::Links;
@@ -82,6 +83,9 @@ pub fn walk(entry: &Entry, choices: &Choices, progress: &Progress) -> Result<Wal
     pool.scope(|scope| {
         walker.module(scope, entry.path.clone());
         walker.links.follow(&entry.invoked);
+        for path in companions::subprograms(&entry.path).iter().filter_map(|path| walker.real(path)) {
+            walker.maybe(scope, path);
+        }
         for path in &choices.included {
             walker.file(scope, path.clone());
         }

@@ -6,6 +6,7 @@ mod bind;
 mod early;
 mod parse;
 mod pattern;
+mod text;
 mod value;
 mod visit;
 
@@ -43,6 +44,8 @@ pub trait Surroundings {
     fn declares(&self, package: &str) -> bool;
     /// The packages that the module's package says it uses whose names begin so.
     fn declared_with(&self, prefix: &str) -> Vec<String>;
+    /// The folder of the installed package of that name.
+    fn package_folder(&self, package: &str) -> Option<PathBuf>;
 }
 
 /// A specifier that a module may ask for.

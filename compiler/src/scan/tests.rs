@@ -15,6 +15,10 @@ impl Surroundings for Around {
     fn declared_with(&self, prefix: &str) -> Vec<String> {
         ["dep"].iter().filter(|name| name.starts_with(prefix)).map(|name| name.to_string()).collect()
     }
+
+    fn package_folder(&self, package: &str) -> Option<PathBuf> {
+        self.declares(package).then(|| Path::new("/p/node_modules").join(package))
+    }
 }
 
 fn scanned(source: &str) -> (Format, Scan) {

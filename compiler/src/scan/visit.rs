@@ -6,8 +6,8 @@ use kiln_payload::Format;
 use swc_common::{GLOBALS, Globals, Mark, Spanned, SyntaxContext};
 use swc_ecma_ast::{
     ArrowExpr, AssignExpr, AssignTarget, BinaryOp, CallExpr, Callee, Decl, ExportAll, ExportDecl, ExportSpecifier,
-    Expr, ExprOrSpread, Function, Ident, ImportDecl, KeyValueProp, MemberExpr, MemberProp, MetaPropKind,
-    ModuleExportName, NamedExport, Pat, Program, Prop, PropName, SimpleAssignTarget, Str, TplElement, TryStmt,
+    Expr, ExprOrSpread, Function, Ident, ImportDecl, KeyValueProp, Lit, MemberExpr, MemberProp, MetaPropKind,
+    ModuleExportName, NamedExport, NewExpr, Pat, Program, Prop, PropName, SimpleAssignTarget, Str, TplElement, TryStmt,
     VarDeclarator,
 };
 use swc_ecma_transforms_base::resolver;
@@ -28,7 +28,7 @@ pub fn visit(mut program: Program, format: Format, path: &Path, surroundings: &d
         let text = |path: &Path| path.to_string_lossy().into_owned();
         let (file, directory) = (text(path), path.parent().map(text).unwrap_or_default());
         let scan = Scan::default();
-        let mut visitor = Visitor { values, surroundings, file, directory, guards: 0, quiet: false, scan };
+        let mut visitor = Visitor { values, surroundings, file, directory, guards: 0, quiet: false, runs: false, scan };
         program.visit_with(&mut visitor);
         let mut scan = visitor.scan;
         scan.guesses.sort();
@@ -37,16 +37,18 @@ pub fn visit(mut program: Program, format: Format, path: &Path, surroundings: &d
     })
 }
 
-struct Visitor<'a> {
+pub(super) struct Visitor<'a> {
     values: Values<'a>,
-    surroundings: &'a dyn Surroundings,
+    pub(super) surroundings: &'a dyn Surroundings,
     file: String,
-    directory: String,
+    pub(super) directory: String,
     /// How many `try` blocks and `.catch(…)` calls are around.
     guards: u32,
     /// Whether the paths that are met do not count: they are parts of one that does, or only looked at.
     quiet: bool,
-    scan: Scan,
+    /// Whether what is met is to be run, by a child process or a worker.
+    runs: bool,
+    pub(super) scan: Scan,
 }
 
 /// Functions of `node:module` that load, or that make such.
@@ -90,6 +92,9 @@ impl Visitor<'_> {
                 // `require("./locale/" + name)`: any of the files there.
                 if !pattern.anchored && (pattern.prefix.starts_with("./") || pattern.prefix.starts_with("../")) {
                     pattern = pattern.relative_to(&self.directory);
+                }
+                if let Some(found) = self.in_package(&pattern).filter(|_| !pattern.anchored) {
+                    pattern = found;
                 }
                 let purpose = match kind {
                     ReferenceKind::Require | ReferenceKind::RequireResolve => Purpose::Require,
@@ -158,21 +163,13 @@ impl Visitor<'_> {
         }
     }
 
-    /// `"eslint-plugin-"`
-    fn prefix(&mut self, text: &str) {
-        const SHORTEST: usize = 4;
-        let is_part = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"@/-_.".contains(&byte);
-        if text.len() >= SHORTEST && text.ends_with(['-', '/']) && text.bytes().all(is_part) && !text.starts_with('.') {
-            self.scan.prefixes.push(text.to_owned());
-        }
-    }
-
     fn unsure(&mut self, expr: &impl Spanned) {
         self.scan.unsure.push(range(expr.span()));
     }
 
     fn path(&mut self, pattern: Pattern, purpose: Purpose, expr: &impl Spanned) {
-        if self.scan.escape.is_none() && self.escapes(&pattern, purpose) {
+        let is_run = self.runs && pattern.tail.is_none() && pattern.prefix == self.file;
+        if self.scan.escape.is_none() && !is_run && self.escapes(&pattern, purpose) {
             self.scan.escape = Some(range(expr.span()));
         }
         self.scan.paths.push(PathUse { pattern, purpose, span: range(expr.span()) });
@@ -201,6 +198,12 @@ impl Visitor<'_> {
         let before = std::mem::replace(&mut self.quiet, true);
         visit(self);
         self.quiet = before;
+    }
+
+    fn running(&mut self, visit: impl FnOnce(&mut Self)) {
+        let before = std::mem::replace(&mut self.runs, true);
+        visit(self);
+        self.runs = before;
     }
 
     fn loudly(&mut self, visit: impl FnOnce(&mut Self)) {
@@ -341,6 +344,13 @@ impl Visit for Visitor<'_> {
             self.guards -= 1;
             return call.args.visit_with(self);
         }
+        if let (Expr::Member(MemberExpr { prop: MemberProp::Ident(name), .. }), Some(first)) =
+            (&**callee, call.args.first())
+            && let Expr::Lit(Lit::Str(text)) = &*first.expr
+        {
+            let used = self.folder(&name.sym, &text.value.to_string_lossy(), range(first.expr.span()));
+            self.scan.paths.extend(used);
+        }
         if Self::lists(callee)
             && let Some((first, rest)) = call.args.split_first()
             && let Some(pattern) = self.values.path(&first.expr)
@@ -371,6 +381,9 @@ impl Visit for Visitor<'_> {
             Some(Value::Function(module, function)) if module == "module" && function == "createRequire" => {
                 self.quietly(|visitor| call.visit_children_with(visitor));
             }
+            Some(Value::Function(module, _)) if ["child_process", "cluster"].contains(&module.as_str()) => {
+                self.running(|visitor| call.visit_children_with(visitor));
+            }
             Some(Value::Function(..) | Value::Require) => call.visit_children_with(self),
             _ => match &**callee {
                 // `import.meta.url.startsWith("file:")`
@@ -382,6 +395,14 @@ impl Visit for Visitor<'_> {
                 }
                 _ => self.loudly(|visitor| call.visit_children_with(visitor)),
             },
+        }
+    }
+
+    /// `new Worker(__filename)`
+    fn visit_new_expr(&mut self, new: &NewExpr) {
+        match new.callee.as_ident().is_some_and(|name| name.sym == "Worker") {
+            true => self.running(|visitor| new.visit_children_with(visitor)),
+            false => new.visit_children_with(self),
         }
     }
 
@@ -427,16 +448,7 @@ impl Visit for Visitor<'_> {
 
     /// A string that may be the name of a module.
     fn visit_str(&mut self, text: &Str) {
-        let specifier = text.value.to_string_lossy();
-        self.prefix(&specifier);
-        let is_relative = specifier.starts_with("./") || specifier.starts_with("../");
-        let is_wanted = match is_relative {
-            true => !specifier.trim_start_matches(['.', '/']).is_empty(),
-            false => self.surroundings.declares(package_name(&specifier)),
-        };
-        if is_wanted {
-            self.scan.guesses.push(Guess { specifier: specifier.into_owned(), from: None });
-        }
+        self.string(&text.value.to_string_lossy());
     }
 
     fn visit_tpl_element(&mut self, text: &TplElement) {

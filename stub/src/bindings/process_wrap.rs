@@ -95,6 +95,7 @@ fn spawn<'s>(scope: &mut PinScope<'s, '_>, args: Args<'s>, mut rv: Return<'s>) {
         gid: id(args.get(7)),
         detached: args.get(5).int32_value(scope).unwrap_or_default() & DETACHED != 0,
         embedded_cwd: None,
+        first_in_path: None,
     };
     vfs::hand_over(&mut command);
     let weak = Rc::downgrade(&state);

@@ -65,6 +65,7 @@ fn run<'s>(scope: &PinScope<'s, '_>, options: &Options<'s>) -> Option<Outcome> {
         gid: id("gid"),
         detached: options.flag(scope, "detached"),
         embedded_cwd: None,
+        first_in_path: None,
     };
     vfs::hand_over(&mut command);
     let limits = Limits {

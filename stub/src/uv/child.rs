@@ -23,6 +23,8 @@ pub enum Stdio {
     Fd(c_int),
 }
 
+const PATH: &[u8] = b"PATH=";
+
 /// What to start, and how.
 #[derive(Default)]
 pub struct Command {
@@ -36,6 +38,8 @@ pub struct Command {
     pub cwd: Option<CString>,
     /// The embedded folder that is its working directory, if it is this very executable.
     pub embedded_cwd: Option<CString>,
+    /// A folder in which it is to look for programs first. It gets to this executable by that.
+    pub first_in_path: Option<CString>,
     /// Its user.
     pub uid: Option<u32>,
     /// Its group.
@@ -61,7 +65,7 @@ impl Command {
 
     /// Tells a child that is this very executable that it is meant to be Node, see [`crate::command_line`].
     fn marked(&self) -> Option<Vec<CString>> {
-        if !self.is_own() {
+        if !self.is_own() && self.first_in_path.is_none() {
             return None;
         }
         let inherited = || {
@@ -69,6 +73,17 @@ impl Command {
             super::environment::all().filter_map(|each| CString::new(pair(each)).ok()).collect()
         };
         let mut environment = self.environment.clone().unwrap_or_else(inherited);
+        if let Some(folder) = &self.first_in_path {
+            let is_path = |pair: &&mut CString| pair.as_bytes().starts_with(PATH);
+            let rest = environment.iter().find(|pair| pair.as_bytes().starts_with(PATH));
+            let rest = rest.map(|pair| &pair.as_bytes()[PATH.len()..]).filter(|rest| !rest.is_empty());
+            let all = [Some(folder.as_bytes()), rest].into_iter().flatten().collect::<Vec<_>>().join(&b':');
+            let path = CString::new([PATH, &all].concat()).unwrap_or_default();
+            match environment.iter_mut().find(is_path) {
+                Some(pair) => *pair = path,
+                None => environment.push(path),
+            }
+        }
         let cwd = self.embedded_cwd.as_ref().map_or(&b"1"[..], |cwd| cwd.as_bytes());
         environment.extend(CString::new([kiln_payload::SPAWNED.as_bytes(), b"=", cwd].concat()));
         Some(environment)

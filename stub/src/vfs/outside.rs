@@ -37,8 +37,43 @@ pub fn hand_over(command: &mut Command) {
         }
         return;
     }
+    if asks_for_node(command) && provide_node(command).is_ok() {
+        return;
+    }
     copied(&mut command.file);
     command.arguments.iter_mut().skip(1).for_each(copied);
+}
+
+/// Whether a shell is told to start Node with a file that no Node but this one has.
+fn asks_for_node(command: &Command) -> bool {
+    let inside = [VIRTUAL_ROOT.as_bytes(), b"/"].concat();
+    let is_word = |text: &[u8], at: usize| {
+        let before = at.checked_sub(1).map(|at| text[at]);
+        let after = text.get(at + NODE.len());
+        before.is_none_or(|byte| b" \t\n;&|(".contains(&byte)) && after.is_some_and(|byte| byte.is_ascii_whitespace())
+    };
+    command.arguments.iter().skip(1).map(|text| text.as_bytes()).any(|text| {
+        memchr::memmem::find(text, &inside).is_some()
+            && memchr::memmem::find_iter(text, NODE).any(|at| is_word(text, at))
+    })
+}
+
+const NODE: &[u8] = b"node";
+
+/// Has a child find this executable by the name of Node, and have it be Node.
+fn provide_node(command: &mut Command) -> io::Result<()> {
+    let own = std::env::current_exe()?;
+    let name = sha2::Sha256::digest(own.as_os_str().as_bytes());
+    let name: String = name.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let folder = cache()?.join(format!("node-{name}"));
+    make_private(&folder)?;
+    let link = folder.join("node");
+    if fs::read_link(&link).ok().as_ref() != Some(&own) {
+        let unfinished = folder.join(format!(".{}", std::process::id()));
+        std::os::unix::fs::symlink(&own, &unfinished).and_then(|()| fs::rename(&unfinished, &link))?;
+    }
+    command.first_in_path = CString::new(folder.into_os_string().into_vec()).ok();
+    Ok(())
 }
 
 /// Whether a child is to be Node, with a file that no Node but this one has.
