@@ -212,7 +212,7 @@ impl Walker<'_> {
                 self.whole(scope, &folder);
             }
         };
-        if is_optional {
+        if is_optional || (guess.from.is_none() && name == guess.specifier && has_collection(from, name)) {
             whole();
         }
         for kind in [EdgeKind::Require, EdgeKind::Import] {
@@ -329,6 +329,17 @@ impl Walker<'_> {
         }
         true
     }
+}
+
+/// Whether the manifest of a package says where a list of what it has is, for others to load: `"schematics"`.
+fn has_collection(directory: &Path, name: &str) -> bool {
+    let Some(folder) = installed(directory, name) else { return false };
+    let manifest = std::fs::read(folder.join("package.json")).ok();
+    let manifest: Option<serde_json::Value> = manifest.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let is_list = |value: &serde_json::Value| {
+        value.as_str().is_some_and(|path| path.ends_with(".json") && folder.join(path).is_file())
+    };
+    manifest.as_ref().and_then(|manifest| manifest.as_object()).is_some_and(|fields| fields.values().any(is_list))
 }
 
 /// The folder of the package `name` as a module in `directory` finds it.

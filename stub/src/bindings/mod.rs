@@ -52,6 +52,7 @@ pub mod symbols;
 pub mod task_queue;
 pub mod tcp_wrap;
 pub mod timers;
+pub mod tls_wrap;
 pub mod trace_events;
 pub mod tty_wrap;
 pub mod types;
@@ -121,6 +122,7 @@ pub static ROOMS: &[&Room] = &[
     &task_queue::ROOM,
     &tcp_wrap::ROOM,
     &timers::ROOM,
+    &tls_wrap::ROOM,
     &trace_events::ROOM,
     &tty_wrap::ROOM,
     &types::ROOM,

@@ -68,7 +68,10 @@ pub fn get(index: &ArchivedIndex) -> &'static CommandLine {
             (false, true) => Role::Child,
             (false, false) => Role::Program,
         };
-        let variable = environment::get(b"NODE_OPTIONS").filter(|_| role == Role::Node);
+        // Only the program itself can mean its own files.
+        let is_own = |variable: &OsString| variable.to_string_lossy().contains(VIRTUAL_ROOT);
+        let heeds = |variable: &OsString| role == Role::Node || (role == Role::Child && is_own(variable));
+        let variable = environment::get(b"NODE_OPTIONS").filter(heeds);
         let facts = || Table::new(&library::fact("options"));
         read(arguments, index.entry.as_str(), role, variable.as_deref(), is_embedded, facts)
     })

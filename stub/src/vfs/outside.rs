@@ -80,7 +80,12 @@ fn provide_node(command: &mut Command) -> io::Result<()> {
 fn is_node(command: &Command) -> bool {
     let program = command.file.as_bytes().rsplit(|&byte| byte == b'/').next();
     let is_script = |path: &CString| path.as_bytes().starts_with(VIRTUAL_ROOT.as_bytes()) && is_file(path);
-    program == Some(b"node") && command.arguments.iter().skip(1).any(is_script)
+    let names_inside = |pair: &CString| {
+        let value = pair.as_bytes().strip_prefix(b"NODE_OPTIONS=");
+        value.is_some_and(|value| memchr::memmem::find(value, VIRTUAL_ROOT.as_bytes()).is_some())
+    };
+    program == Some(NODE)
+        && (command.arguments.iter().skip(1).any(is_script) || command.environment.iter().flatten().any(names_inside))
 }
 
 fn is_file(path: &CStr) -> bool {

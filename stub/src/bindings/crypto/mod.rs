@@ -2,6 +2,7 @@
 //! random numbers. What needs two keys, ciphers and TLS are still to come.
 
 mod algorithms;
+mod context;
 mod derive;
 mod hash;
 mod job;
@@ -73,6 +74,32 @@ crate::room! {
             pure "exportECPublicRaw" => keys::not_yet,
             pure "exportECPrivateRaw" => keys::not_yet,
             pure "keyDetail" => keys::not_yet,
+        },
+        "SecureContext" {
+            trap new => context::new,
+            trap "init" => context::init,
+            pure "getMaxProto" => context::most,
+            pure "getMinProto" => context::least,
+            pure "setMaxProto" => context::set_most,
+            pure "setMinProto" => context::set_least,
+            pure "addCACert" => nothing,
+            pure "addCRL" => nothing,
+            pure "addRootCerts" => nothing,
+            pure "close" => nothing,
+            pure "enableTicketKeyCallback" => nothing,
+            pure "setAllowPartialTrustChain" => nothing,
+            pure "setCert" => nothing,
+            pure "setCertificateCompression" => nothing,
+            pure "setCipherSuites" => nothing,
+            pure "setCiphers" => nothing,
+            pure "setDHParam" => nothing,
+            pure "setECDHCurve" => nothing,
+            pure "setKey" => nothing,
+            pure "setOptions" => nothing,
+            pure "setSessionIdContext" => nothing,
+            pure "setSessionTimeout" => nothing,
+            pure "setSigalgs" => nothing,
+            pure "setTicketKeys" => nothing,
         },
         #[hidden] "NativeKeyObject" { pure new => keys::new_key_object },
         #[hidden] "NativeCryptoKey" { pure new => keys::new_crypto_key },
