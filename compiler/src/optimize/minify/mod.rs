@@ -3,10 +3,14 @@
 //! Errors show the places and the functions that the author wrote: a source map leads back to the places, functions and
 //! classes keep their names.
 
+mod calls;
+mod names;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use kiln_payload::Format;
+use swc_atoms::Atom;
 use swc_common::comments::SingleThreadedComments;
 use swc_common::sync::Lrc;
 use swc_common::{FileName, GLOBALS, Globals, Mark, SourceMap};
@@ -48,13 +52,19 @@ fn minified(path: &Path, module: &Module) -> Option<(String, transform::SourceMa
     program.mutate(&mut resolver(unresolved_mark, top_level_mark, false));
     program.mutate(&mut paren_remover(Some(&comments)));
     let extra = ExtraOptions { unresolved_mark, top_level_mark, mangle_name_cache: None };
-    let options = options(is_module);
+    let options = options(names::given(&program));
     let mut program = swc_ecma_minifier::optimize(program, files.clone(), Some(&comments), None, &options, &extra);
     program.mutate(&mut fixer(Some(&comments)));
     match &module.map {
         Some(before) if module.is_merged => {
             let (code, map) = emit::emit(&files, &program, None, None).ok()?;
+            let map = calls::noted(&code, map, &module.source);
             Some((code, through(&map, before)))
+        }
+        None => {
+            let (code, map) = emit::emit(&files, &program, None, None).ok()?;
+            let map = calls::noted(&code, map, &module.source);
+            Some((code, map))
         }
         before => emit::emit(&files, &program, None, before.as_ref()).ok(),
     }
@@ -79,12 +89,19 @@ fn through(map: &transform::SourceMap, before: &transform::SourceMap) -> transfo
     builder.into_sourcemap()
 }
 
-/// Names of variables get short, and blanks and comments go. The minifier could do more, but no value is moved, and no
-/// import or function goes away: a program that counts on any of it behaves as before, and CommonJS keeps the shapes by
-/// which Node finds what it exports.
-fn options(is_module: bool) -> MinifyOptions {
-    let mangle =
-        MangleOptions { top_level: Some(is_module), keep_fn_names: true, keep_class_names: true, ..Default::default() };
+/// Names of variables in functions get short, and blanks and comments go. The minifier could do more, but no value is
+/// moved, and no import or function goes away: a program that counts on any of it behaves as before, and CommonJS keeps
+/// the shapes by which Node finds what it exports. Names that errors tell stay: those of functions, classes and private
+/// methods, and of what a module declares, which is named when it is used too early.
+fn options(reserved: Vec<Atom>) -> MinifyOptions {
+    let mangle = MangleOptions {
+        top_level: Some(false),
+        keep_fn_names: true,
+        keep_class_names: true,
+        keep_private_props: true,
+        reserved,
+        ..Default::default()
+    };
     MinifyOptions { rename: true, compress: None, mangle: Some(mangle), ..MinifyOptions::default() }
 }
 
@@ -104,6 +121,13 @@ mod tests {
             edges: Default::default(),
         };
         minify(Path::new("a.js"), &module).unwrap().0
+    }
+
+    #[test]
+    fn names_that_errors_tell_stay() {
+        let source = "import { early } from 'x'; class A { #own(value) { const Local = class {}; return early(value, Local); } }";
+        let expected = "import{early}from\"x\";let A=class A{#own(a){const Local=class{};return early(a,Local);}};";
+        assert_eq!(minified(source, Format::Module), expected);
     }
 
     #[test]
