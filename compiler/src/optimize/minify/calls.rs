@@ -1,11 +1,11 @@
-//! Where V8 says that an optional call happens: at its parenthesis, of which the printer makes no note.
+//! Where V8 says that a call of no name happens, or an optional one: at its parenthesis or its `?.`, of which the printer
+//! makes no note.
 
 use swc_sourcemap::{SourceMap, SourceMapBuilder};
 
-/// `map`, with the parentheses of `?.(` that is right after a name.
+/// `map`, with these places where what is right before them is in it.
 pub fn noted(code: &str, map: SourceMap, source: &str) -> SourceMap {
-    const CALL: &str = "?.(";
-    if !code.contains(CALL) {
+    if !code.contains(")(") && !code.contains("?.") {
         return map;
     }
     let lines: Vec<&str> = source.split('\n').collect();
@@ -20,28 +20,55 @@ pub fn noted(code: &str, map: SourceMap, source: &str) -> SourceMap {
         builder.add_raw(to_line, to, line, column, id, None, false);
     }
     for (line, text) in code.split('\n').enumerate() {
-        for (at, _) in text.match_indices(CALL) {
-            let column = units(&text[..at + CALL.len() - 1]);
-            let Some(token) = map.lookup_token(line as u32, column).filter(|token| token.get_dst_line() == line as u32)
-            else {
+        for at in places(text) {
+            let (line, column) = (line as u32, units(&text[..at]));
+            let Some(token) = map.lookup_token(line, column).filter(|token| token.get_dst_line() == line) else {
                 continue;
             };
             let (source_line, from) = token.get_src();
-            let origin = lines.get(source_line as usize).and_then(|text| parenthesis(text, from));
+            let origin = byte(text, token.get_dst_col())
+                .and_then(|start| Some((text.get(start..at)?, lines.get(source_line as usize)?)))
+                .and_then(|(passed, line)| after(line, from, passed, &text[at..=at]));
             if let Some(origin) = origin {
-                builder.add_raw(line as u32, column, source_line, origin, Some(token.get_src_id()), None, false);
+                builder.add_raw(line, column, source_line, origin, Some(token.get_src_id()), None, false);
             }
         }
     }
     builder.into_sourcemap()
 }
 
-/// The column of the parenthesis after the name that begins at a column.
-fn parenthesis(line: &str, column: u32) -> Option<u32> {
-    let (start, _) = line.char_indices().find(|(at, _)| units(&line[..*at]) == column)?;
+/// The parentheses and `?.` of such calls in a line.
+fn places(text: &str) -> impl Iterator<Item = usize> {
+    let calls = text.match_indices(")(").map(|(at, _)| at + 1);
+    let optional = text.match_indices("?.").map(|(at, _)| if text[at + 2..].starts_with('(') { at + 2 } else { at });
+    calls.chain(optional)
+}
+
+/// The column of `what` after a name that begins at a column, or ends there, and after `passed` without its name.
+fn after(line: &str, column: u32, passed: &str, what: &str) -> Option<u32> {
     let is_part = |character: char| character.is_alphanumeric() || "_$#".contains(character);
-    let rest = line[start..].trim_start_matches(is_part).trim_start().strip_prefix("?.")?.trim_start();
-    rest.starts_with('(').then(|| units(&line[..line.len() - rest.len()]))
+    let mut rest = line[byte(line, column)?..].trim_start_matches(is_part).trim_start();
+    for character in passed.trim_start_matches(is_part).chars() {
+        // Of anything else the printer makes its notes.
+        if !")(?.".contains(character) {
+            return None;
+        }
+        rest = rest.strip_prefix(character)?.trim_start();
+    }
+    // Parentheses that the printer puts where they are needed begin and end with what is inside.
+    let rest = rest.trim_start_matches(|character: char| character == ')' || character.is_whitespace());
+    rest.starts_with(what).then(|| units(&line[..line.len() - rest.len()]))
+}
+
+/// Where a column begins.
+fn byte(line: &str, column: u32) -> Option<usize> {
+    let mut count = 0;
+    let mut starts = line.char_indices().map(|(at, character)| {
+        let start = count;
+        count += character.len_utf16() as u32;
+        (at, start)
+    });
+    starts.find(|(_, start)| *start == column).map(|(at, _)| at)
 }
 
 fn units(text: &str) -> u32 {
@@ -50,17 +77,20 @@ fn units(text: &str) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::parenthesis;
+    use super::after;
 
     #[test]
     fn after_a_name() {
-        for (line, column, expected) in [
-            ("start(); go?.({});", 9, Some(13)),
-            ("a.$b ?. (1)", 2, Some(8)),
-            ("a.b.c?.()", 0, None),
-            ("é.c?.()", 2, Some(5)),
+        for (line, column, passed, what, expected) in [
+            ("start(); go?.({});", 9, "n?.", "(", Some(13)),
+            ("a.$b ?. (1)", 2, "$b?.", "(", Some(8)),
+            ("a.b.c?.()", 0, "e?.", "(", None),
+            ("é.c?.()", 2, "c?.", "(", Some(5)),
+            ("f?.( )?.x", 0, "n?.()", "?", Some(6)),
+            ("(() => g(1) )()", 10, "))", "(", Some(13)),
+            ("(() => g(1) )()", 10, ")", "(", Some(13)),
         ] {
-            assert_eq!(parenthesis(line, column), expected, "{line}");
+            assert_eq!(after(line, column, passed, what), expected, "{line}");
         }
     }
 }
