@@ -19,7 +19,7 @@ macro_rules! topics {
 }
 
 topics! {
-    builtins cjs_default_interop cjs_named_imports commonjs cycles data_urls dead_zone dynamic_import errors exits
+    builtins cjs_default_interop cjs_named_imports commonjs corners cycles data_urls dead_zone dynamic_import errors exits
     formats import_meta json links live_bindings merging namespaces order pre_evaluation reexports require_esm resolution
     top_level_await
 }
