@@ -145,11 +145,12 @@ fn shared(nodes: &BTreeMap<String, Node>, entry: &str) -> BTreeMap<String, Node>
     let inside = entry.match_indices("/node_modules/").map(|(start, part)| entry[..start + part.len()].to_owned());
     let mut links = BTreeMap::new();
     for folder in inside.collect::<Vec<_>>().iter().rev().chain(&folders) {
-        for (path, _) in nodes.range(folder.clone()..).take_while(|(path, _)| path.starts_with(folder.as_str())) {
+        for (path, node) in nodes.range(folder.clone()..).take_while(|(path, _)| path.starts_with(folder.as_str())) {
             let rest = &path[folder.len()..];
             let parts = if rest.starts_with('@') { 2 } else { 1 };
             let name = rest.split('/').take(parts).collect::<Vec<_>>().join("/");
-            if !name.starts_with('.') && name.len() < rest.len() {
+            let is_folder = name.len() < rest.len() || matches!(node, Node::Symlink(_));
+            if !name.starts_with('.') && is_folder {
                 links.entry(format!("{SHARED}/{name}")).or_insert(Node::Symlink(format!("{folder}{name}")));
             }
         }

@@ -37,8 +37,8 @@ impl Walker<'_> {
     pub fn companions(&self) -> Vec<PathBuf> {
         let Some(project) = self.project() else { return Vec::new() };
         let installed = |name: &String| {
-            let folder = project.folder.join("node_modules").join(name).canonicalize().ok()?;
-            Some((name.clone(), folder))
+            let folder = project.folder.join("node_modules").join(name);
+            folder.is_dir().then(|| (name.clone(), folder))
         };
         let named = project.named_by_configurations();
         let all: Vec<_> = project.names.iter().filter_map(installed).collect();
@@ -46,7 +46,10 @@ impl Walker<'_> {
             .into_iter()
             .filter(|(name, _)| !self.choices.is_external(name))
             .partition(|(name, folder)| named.contains(name) || project.has_for_program(name, folder));
-        let unreached: Vec<_> = others.into_iter().filter(|(_, folder)| !self.is_reached(folder)).collect();
+        let unreached: Vec<_> = others
+            .into_iter()
+            .filter(|(_, folder)| folder.canonicalize().is_ok_and(|folder| !self.is_reached(&folder)))
+            .collect();
         if unreached.len() * 2 <= project.names.len() {
             companions.extend(unreached);
         }

@@ -35,6 +35,10 @@ pub fn find(given: &Path) -> Result<Entry, Diagnostic> {
                 .help("give the program's main file, or the folder of its package"))
         }
         Ok(_) => {
+            if let Some(program) = behind(given) {
+                let name = given.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                return Ok(Entry::new(real(&program)?, name));
+            }
             let path = real(given)?;
             let name = given.file_stem().unwrap_or(given.as_os_str()).to_string_lossy().into_owned();
             // Programs call themselves after the file that was started, which may be a link in a `.bin` folder.
@@ -65,6 +69,19 @@ pub fn find(given: &Path) -> Result<Entry, Diagnostic> {
             }
         }
     }
+}
+
+/// The program that a script for the shell starts, as some package managers put into `.bin`.
+fn behind(script: &Path) -> Option<PathBuf> {
+    const LARGEST: u64 = 1 << 13;
+    if script.extension().is_some() || fs::metadata(script).ok()?.len() > LARGEST {
+        return None;
+    }
+    let text = fs::read_to_string(script).ok().filter(|text| text.starts_with("#!/bin/sh"))?;
+    let line = text.lines().find(|line| line.trim_start().starts_with("exec node "))?;
+    let (_, path) = line.split_once("\"$basedir/")?;
+    let path = script.parent()?.join(path.split_once('"')?.0);
+    path.is_file().then_some(path)
 }
 
 /// A package's program: its `bin`, else what `require` of the folder would give.
