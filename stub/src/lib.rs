@@ -16,6 +16,7 @@ pub mod facts;
 pub mod fast;
 mod features;
 pub mod icu;
+mod imports;
 pub mod js;
 pub mod library;
 pub mod locales;

@@ -8,7 +8,7 @@ use v8::PinScope;
 use crate::bindings::{self, contextify, errors, module_wrap, task_queue, wasm_web_api};
 use crate::realm::{Program, Realm};
 use crate::thread::Thread;
-use crate::{binding, bootstrap, features, library, platform, preeval, trace, uv};
+use crate::{binding, bootstrap, features, imports, library, platform, preeval, trace, uv};
 
 /// V8 flags of every isolate. They are the same when a snapshot is taken and when it is restored.
 ///
@@ -83,6 +83,7 @@ fn references(program: &'static Program) -> Vec<v8::ExternalReference> {
     binding::references()
         .chain(bootstrap::references())
         .chain(preeval::references())
+        .chain(imports::references())
         .chain(program.sources.iter().map(|source| source.reference()))
         .chain(program.library.references())
         .collect()
@@ -161,6 +162,9 @@ fn fill(scope: &mut PinScope, program: &'static Program, units: &[preeval::Unit]
     v8::tc_scope!(let caught, scope);
     let index = program.image.index().map_err(|damage| damage.to_string())?;
     let evaluated = preeval::evaluate(caught, program, units)?;
+    if let Some(codes) = program.codes.get() {
+        imports::prepare(caught, program, |id| codes.contains_key(&id))?;
+    }
     for (id, (module, source)) in (0..).zip(index.modules.iter().zip(&program.sources)) {
         // What a start does not load waits in the executable.
         let waits = program.codes.get().is_some_and(|codes| !codes.contains_key(&id));

@@ -6,6 +6,13 @@
 use std::ffi::c_void;
 use std::sync::OnceLock;
 
+/// Which of `sources` is at `resource`.
+pub fn position(sources: &[Source], resource: *const c_void) -> Option<usize> {
+    let offset = (resource as usize).checked_sub(sources.as_ptr() as usize)?;
+    let position = offset / size_of::<Source>();
+    (position < sources.len()).then_some(position)
+}
+
 /// A string resource with the memory layout of V8's `v8::String::ExternalOneByteStringResource` and
 /// `ExternalStringResource`, which differ only in what `data` points to.
 ///
@@ -106,6 +113,11 @@ unsafe extern "C" {
 }
 
 impl Source {
+    /// Whether the text begins with a byte order mark.
+    pub fn begins_with_mark(&self) -> bool {
+        self.wide && self.bytes().starts_with(&0xfeff_u16.to_ne_bytes())
+    }
+
     /// A source over Latin-1 (`wide` false) or UTF-16 in native byte order (`wide` true).
     pub fn new(bytes: &'static [u8], wide: bool) -> Self {
         let length = if wide { bytes.len() / 2 } else { bytes.len() };

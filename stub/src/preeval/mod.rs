@@ -355,7 +355,7 @@ fn catching<'s, 'i, T>(
 }
 
 /// Compiles `text` as the body of a function and calls it with what such scripts may use.
-fn call<'s>(
+pub(crate) fn call<'s>(
     scope: &mut PinScope<'s, '_>,
     text: &str,
     more: &[(&str, Local<'s, Value>)],

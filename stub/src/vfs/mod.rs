@@ -223,6 +223,14 @@ pub fn module_text<'s>(scope: &v8::PinScope<'s, '_>, file: &'static ArchivedFile
     Some(source.string(scope))
 }
 
+/// [`module_text`] of the embedded file at `path`, which is normalized and without links.
+pub fn text<'s>(scope: &v8::PinScope<'s, '_>, path: &str) -> Option<v8::Local<'s, v8::String>> {
+    match index()?.nodes.get(path)? {
+        ArchivedNode::File(file) => module_text(scope, file),
+        _ => None,
+    }
+}
+
 /// The id of the module at `path`, which is normalized and without links.
 pub fn module(path: &str) -> Option<u32> {
     match index()?.nodes.get(path)? {
