@@ -127,7 +127,8 @@ fn program(image: Image) -> Result<&'static Program, String> {
 
 /// What a build image can be asked for, with files for the result, with units, and of the rehearsal, or an empty one:
 ///
-/// - `--kiln-rehearse RESULT UNITS REHEARSAL`: which modules the program loads, what they touch, and their code;
+/// - `--kiln-rehearse RESULT UNITS REHEARSAL`: which modules the program loads, what they touch, and their code; or, after
+///   a rehearsal, what it compiles with an argument;
 /// - `--kiln-check RESULT UNITS REHEARSAL`: whether these units can be evaluated at build time;
 /// - `--kiln-snapshot RESULT UNITS REHEARSAL`: the snapshot, with these units evaluated, and the code of what is loaded.
 fn build(image: Image) -> i32 {
@@ -141,7 +142,10 @@ fn build(image: Image) -> i32 {
         let units = std::fs::read_to_string(units).map_err(|error| error.to_string())?;
         let units: Vec<preeval::Unit> = serde_json::from_str(&units).map_err(|error| error.to_string())?;
         match order.to_str() {
-            Some("--kiln-rehearse") => Ok(preeval::rehearse(program).to_bytes()),
+            Some("--kiln-rehearse") => {
+                let known = std::fs::read(rehearsal).map_err(|error| error.to_string())?;
+                Ok(preeval::rehearse(program, &known).to_bytes())
+            }
             order => {
                 let rehearsal = std::fs::read(rehearsal).map_err(|error| error.to_string())?;
                 preeval::code::set(program, &rehearsal);

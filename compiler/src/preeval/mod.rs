@@ -185,6 +185,7 @@ fn evaluate(
         let rehearsal = Rehearsal::from_bytes(&bytes);
         rehearsal.map(|rehearsal| (rehearsal, bytes)).ok_or_else(|| Diagnostic::error("a rehearsal can't be read"))
     });
+    let rehearsed = rehearsed.map(|first| rehearse_with_argument(image, &first).unwrap_or(first));
     let (rehearsal, bytes) = match rehearsed {
         Ok(rehearsed) => rehearsed,
         Err(why) => {
@@ -205,6 +206,16 @@ fn evaluate(
         }
     };
     Ok((blob, bytes))
+}
+
+/// The `first` rehearsal with what the program compiles when it is given an argument, if it has looked at them.
+fn rehearse_with_argument(image: &BuildImage, first: &(Rehearsal, Vec<u8>)) -> Option<(Rehearsal, Vec<u8>)> {
+    let report: Report = parse(first.0.report.as_bytes()).ok()?;
+    if !report.traps.iter().any(|touch| touch.name == "process.argv") {
+        return None;
+    }
+    let bytes = image.run("--kiln-rehearse", &[], &first.1, Some(LIMIT)).ok()?;
+    Some((Rehearsal::from_bytes(&bytes)?, bytes))
 }
 
 /// A training from which nothing is learnt.

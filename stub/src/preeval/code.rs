@@ -43,7 +43,7 @@ fn note(module: u32, script: impl FnOnce() -> Script) {
 }
 
 /// Code caches of the modules that were compiled during the rehearsal, with the functions in them that ran.
-pub fn rehearsed(scope: &mut PinScope) -> Codes {
+fn rehearsed(scope: &mut PinScope) -> Codes {
     let compiled = Realm::current().room::<Compiled>();
     let mut compiled = compiled.0.take();
     // Those that were compiled first are those that the program has.
@@ -63,6 +63,22 @@ pub fn rehearsed(scope: &mut PinScope) -> Codes {
     let mut library: Vec<_> = library.into_iter().map(|(position, bytes)| plain(position as u32, bytes)).collect();
     library.sort_by_key(|code| code.module);
     Codes { modules, library }
+}
+
+/// What this run has compiled of the program, and which of the library's modules it has loaded, but for the first `usual`;
+/// with what is known of earlier runs.
+pub fn learnt(scope: &mut PinScope, usual: usize) -> (Codes, Vec<u32>) {
+    let program = Realm::current().program;
+    let mut codes = rehearsed(scope);
+    // What this run had no use for, another had.
+    let known = program.codes.get().into_iter().flatten();
+    let missing = known.filter(|(id, _)| codes.modules.binary_search_by_key(*id, |code| code.module).is_err());
+    let missing: Vec<_> = missing.map(|(id, bytes)| plain(*id, bytes.clone())).collect();
+    codes.modules.extend(missing);
+    codes.modules.sort_by_key(|code| code.module);
+    let mut loads = program.loads.get().cloned().unwrap_or_default();
+    loads.extend(train::noted_since(usual).into_iter().map(|position| position as u32));
+    (codes, loads)
 }
 
 /// Has the program's modules and those of Node's library compiled from what a rehearsal has made, given by its bytes; or

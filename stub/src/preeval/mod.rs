@@ -45,6 +45,10 @@ pub struct Unit {
 /// For how many requests a rehearsal waits: files are loaded by them.
 const TURNS: usize = 2000;
 
+/// What nearly every program that takes arguments knows. The way from its first line to its answer is that of other
+/// arguments too.
+const USUAL_ARGUMENT: &str = "--version";
+
 /// The slot of the functions of run.js.
 const FUNCTIONS: &str = "preeval.functions";
 
@@ -55,9 +59,13 @@ const MISSING: &[&str] = &["Temporal", "WebAssembly"];
 const LATE: &[(&str, &[&str])] = &[("Date.prototype", &["toTemporalInstant"])];
 
 /// Loads the program, in an isolate of its own. Returns which modules it loads, and which traps they touch.
-pub fn rehearse(program: &'static Program) -> Rehearsal {
+///
+/// If that is `known`, the program is given an argument, [`USUAL_ARGUMENT`], and what it then compiles is added.
+pub fn rehearse(program: &'static Program, known: &[u8]) -> Rehearsal {
     let mut codes = Codes::default();
-    program.library.set_caches(train::rehearse(program));
+    code::set(program, known);
+    let known = Rehearsal::from_bytes(known);
+    let argument = if known.is_some() { USUAL_ARGUMENT } else { "" };
     let mut loads = Vec::new();
     train::note_from_now(true);
     let report = apart(program, |scope, entry| {
@@ -69,7 +77,8 @@ pub fn rehearse(program: &'static Program) -> Rehearsal {
         let noted = train::count();
         let url = js::string(scope, &contextify::file_url(entry));
         let entry = js::string(scope, entry);
-        let functions = runner.call(scope, "rehearse", &[entry.into(), url.into()])?;
+        let argument = js::string(scope, argument);
+        let functions = runner.call(scope, "rehearse", &[entry.into(), url.into(), argument.into()])?;
         let functions = Local::<v8::Array>::try_from(functions).map_err(|error| error.to_string())?;
         trap::note();
         // Its exit ends it too.
@@ -82,8 +91,7 @@ pub fn rehearse(program: &'static Program) -> Rehearsal {
         }
         trap::arm(false);
         scope.cancel_terminate_execution();
-        codes = code::rehearsed(scope);
-        loads = train::noted_since(noted).into_iter().map(|position| position as u32).collect();
+        (codes, loads) = code::learnt(scope, noted);
         let report = call_item(scope, functions, 1);
         let report: Json =
             serde_json::from_str(&report?.to_rust_string_lossy(scope)).map_err(|error| error.to_string())?;
@@ -91,7 +99,7 @@ pub fn rehearse(program: &'static Program) -> Rehearsal {
         let traps: Vec<_> = trap::touched().into_iter().map(touch).collect();
         Ok(json!({ "rehearsal": report, "traps": traps }))
     });
-    Rehearsal { report: report.to_string(), codes, loads }
+    Rehearsal { report: known.map_or_else(|| report.to_string(), |known| known.report), codes, loads }
 }
 
 /// Evaluates units, given by their paths, in an isolate of their own. Returns what became of each.

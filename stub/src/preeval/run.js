@@ -240,9 +240,9 @@ return {
   // Loads the program as a start would, and notes for each module which ones it loads and whether a trap is touched.
   //
   // Returns a function that does so, and one that says what was found.
-  rehearse(entry, url) {
+  rehearse(entry, url, argument) {
     isRehearsal = true;
-    args.push('/usr/bin/node', entry);
+    args.push('/usr/bin/node', entry, ...argument === '' ? [] : [argument]);
     standIns.length = 0;
     // Nothing that it does ends it.
     setUncaughtExceptionCaptureCallback(() => {});

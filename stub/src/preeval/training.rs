@@ -79,16 +79,7 @@ pub fn set_up(program: &'static Program) -> Result<(v8::OwnedIsolate, Rc<Realm>)
 pub fn end() {
     let Some(mut training) = TRAINING.take() else { return };
     let learnt = realm::enter(|scope| {
-        let program = Realm::current().program;
-        let mut codes = code::rehearsed(scope);
-        // What this run had no use for, another had.
-        let known = program.codes.get().into_iter().flatten();
-        let missing = known.filter(|(id, _)| codes.modules.binary_search_by_key(*id, |code| code.module).is_err());
-        let missing: Vec<_> = missing.map(|(id, bytes)| code::plain(*id, bytes.clone())).collect();
-        codes.modules.extend(missing);
-        codes.modules.sort_by_key(|code| code.module);
-        let mut loads = program.loads.get().cloned().unwrap_or_default();
-        loads.extend(train::noted_since(training.usual).into_iter().map(|position| position as u32));
+        let (codes, loads) = code::learnt(scope, training.usual);
         Rehearsal { report: String::new(), codes, loads }
     });
     // Without a result, the build says that the run gave none.

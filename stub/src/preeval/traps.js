@@ -39,11 +39,12 @@ const constant = (object, key, name, value = object[key]) => {
 const isAbsent = (argument, ...rest) => {
   if (typeof argument !== 'string' || rest.length > 0 || !assume('argument', argument)) trap('process.argv');
 };
+const given = process.argv;
 const absences = {
-  indexOf(...rest) { isAbsent(...rest); return -1; },
-  includes(...rest) { isAbsent(...rest); return false; },
+  indexOf(...rest) { isAbsent(...rest); return given.indexOf(...rest); },
+  includes(...rest) { isAbsent(...rest); return given.includes(...rest); },
 };
-const argv = new Proxy(process.argv, Object.fromEntries(
+const argv = new Proxy(given, Object.fromEntries(
   Object.getOwnPropertyNames(Reflect).filter((key) => !['apply', 'construct'].includes(key)).map((key) => [
     key, (target, property, ...rest) => {
       if (key === 'get' && Object.hasOwn(absences, property)) return absences[property];
