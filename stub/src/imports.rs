@@ -1,8 +1,8 @@
-//! What Node's loader of ES modules asks about embedded modules, answered when the snapshot is taken.
+//! What Node's loaders ask about embedded modules, answered when the snapshot is taken.
 //!
-//! To find where an import leads, the loader looks at folders, links and package.json files: a third of the time that a
-//! program of ES modules takes to start. Under the virtual root the answer never changes, so imports.js has the loader's own
-//! resolver give it beforehand. The export names of CommonJS modules, which a lexer finds in their texts, are kept in
+//! To find where an import or a `require` leads, they look at folders, links and package.json files: a third of the time
+//! that a large program takes to start. Under the virtual root the answer never changes, so imports.js and requires.js have
+//! the loaders' own resolvers give it beforehand. The export names of CommonJS modules, which a lexer finds in their texts, are kept in
 //! the same way.
 
 use kiln_payload::ArchivedFormat;
@@ -13,37 +13,58 @@ use crate::realm::{Program, Realm};
 use crate::source::{self, Source};
 use crate::{js, preeval, trap, vfs};
 
-const PREPARE: &str = include_str!("imports.js");
+const IMPORTS: &str = include_str!("imports.js");
+const REQUIRES: &str = include_str!("requires.js");
 
 /// The slot of a map from the ids of CommonJS modules to what the lexer says of them.
 const LEXED: &str = "imports.lexed";
 
-/// Prepares for imports of the modules whose ids are `wanted`.
+/// Prepares for what the modules whose ids are `wanted` import and require.
 pub fn prepare(scope: &mut PinScope, program: &'static Program, wanted: impl Fn(u32) -> bool) -> Result<(), String> {
     let index = program.image.index().map_err(|damage| damage.to_string())?;
-    let importing: Vec<_> =
-        (0..).zip(index.modules.iter()).filter(|(id, module)| !module.imports.is_empty() && wanted(*id)).collect();
+    let mut importing: Vec<Local<Value>> = Vec::new();
+    let mut requiring: Vec<Local<Value>> = Vec::new();
+    let mut common: Vec<u32> = Vec::new();
+    for (_, module) in (0..).zip(index.modules.iter()).filter(|(id, _)| wanted(*id)) {
+        if !module.imports.is_empty() {
+            importing.push(asking(scope, &contextify::file_url(&module.path), module.imports.keys()));
+            common.extend(module.imports.values().filter_map(|target| vfs::module(target.as_str())));
+        }
+        if !module.requires.is_empty() {
+            requiring.push(asking(scope, &module.path, module.requires.keys()));
+        }
+    }
+    if !requiring.is_empty() {
+        let modules = Array::new_with_elements(scope, &requiring);
+        run(scope, REQUIRES, &[("modules", modules.into())])?;
+    }
     if importing.is_empty() {
         return Ok(());
     }
-    let mut modules: Vec<Local<Value>> = Vec::new();
-    let mut common: Vec<u32> = Vec::new();
-    for (_, module) in &importing {
-        let url = js::string(scope, &contextify::file_url(&module.path)).into();
-        let specifiers = js::strings(scope, module.imports.keys().map(|specifier| specifier.as_str())).into();
-        modules.push(Array::new_with_elements(scope, &[url, specifiers]).into());
-        common.extend(module.imports.values().filter_map(|target| vfs::module(target.as_str())));
-    }
-    let modules = Array::new_with_elements(scope, &modules);
+    let modules = Array::new_with_elements(scope, &importing);
     let root = js::string(scope, &contextify::file_url(kiln_payload::VIRTUAL_ROOT));
     let text_of = v8::Function::new(scope, text_of).ok_or("no function")?;
     let more = [("modules", modules.into()), ("root", root.into()), ("textOf", text_of.into())];
-    trap::arm(true);
-    let prepared = preeval::call(scope, PREPARE, &more, v8::script_compiler::CompileOptions::EagerCompile);
-    trap::arm(false);
-    prepared?;
+    run(scope, IMPORTS, &more)?;
     lex(scope, program, common);
     Ok(())
+}
+
+/// Who asks, and for what.
+fn asking<'s>(
+    scope: &mut PinScope<'s, '_>,
+    who: &str,
+    what: impl Iterator<Item = impl AsRef<str>>,
+) -> Local<'s, Value> {
+    let pair = [js::string(scope, who).into(), js::strings(scope, what).into()];
+    Array::new_with_elements(scope, &pair).into()
+}
+
+fn run<'s>(scope: &mut PinScope<'s, '_>, script: &str, more: &[(&str, Local<'s, Value>)]) -> Result<(), String> {
+    trap::arm(true);
+    let result = preeval::call(scope, script, more, v8::script_compiler::CompileOptions::EagerCompile);
+    trap::arm(false);
+    result.map(drop)
 }
 
 /// Finds the export names of modules, given by their ids, and of those whose exports they pass on.

@@ -18,12 +18,15 @@ use crate::{binding, bootstrap, features, imports, library, platform, preeval, t
 /// Bytecode is kept: a collection would take away that of functions which have not run for a while, and with it what the
 /// snapshot is to have of them.
 ///
+/// The first collection of young objects comes later than V8 has it, which is twice or thrice while a program starts.
+///
 /// Node's V8 does not have `Math.sumPrecise` and `Intl.Locale.prototype.variants`.
 ///
 /// An extensible snapshot would have scope descriptions moved to V8's read-only space, which turns the weak references
 /// that `eval` needs into strong ones, and V8 ends the process when it meets them.
 const FLAGS: &str = "--no-verify-snapshot-checksum --no-freeze-flags-after-init --no-rehash-snapshot \
                      --no-extensible-ro-snapshot --no-concurrent-sparkplug --no-flush-bytecode \
+                     --min-semi-space-size=8 \
                      --js-source-phase-imports --no-js-sum-precise --no-js-intl-locale-variants \
                      --external-memory-max-reasonable-size=0";
 
