@@ -7,7 +7,7 @@
 //! V8 has no interface for this, so what it does itself (`Genesis::Genesis` in its `init/bootstrapper.cc`) is done here
 //! by the same functions. Two things stay for each start: `WebAssembly`, and `Temporal`, whose lazy accessor a snapshot can't have.
 
-use std::ffi::c_void;
+use std::ffi::{c_char, c_void};
 
 use v8::{Context, Isolate, Local, PinScope};
 
@@ -31,9 +31,19 @@ unsafe extern "C" {
     fn install_features(genesis: *mut Genesis);
     #[link_name = "_ZN2v88internal7Genesis33InitializeGlobal_harmony_temporalEv"]
     fn install_temporal(genesis: *mut Genesis);
+    /// What flags ask for, such as `gc`.
+    #[link_name = "_ZN2v88internal7Genesis17InstallExtensionsEPNS0_7IsolateENS0_12DirectHandleINS0_7ContextEEEPNS_22ExtensionConfigurationE"]
+    fn install_extensions(isolate: *mut c_void, context: *const c_void, names: *const Names) -> bool;
     /// `WebAssembly` and `Error.stackTraceLimit`.
     #[link_name = "_ZN2v88internal7Genesis21InstallSpecialObjectsEPNS0_7IsolateENS0_12DirectHandleINS0_13NativeContextEEE"]
     fn install_special_objects(isolate: *mut c_void, context: *const c_void) -> bool;
+}
+
+/// V8's `ExtensionConfiguration`: the names of what else is to be installed.
+#[repr(C)]
+struct Names {
+    count: usize,
+    names: *const *const c_char,
 }
 
 impl Genesis {
@@ -94,9 +104,11 @@ pub fn restore<'s>(
 /// Installs what no snapshot can have in `context`, which [`restore`] has made and which has been entered.
 pub fn install_rest(scope: &mut PinScope, context: Local<Context>) {
     let isolate = address(scope);
-    // SAFETY: as in `install`; V8 calls the second when it has made the context, with the context entered.
+    let none = Names { count: 0, names: std::ptr::null() };
+    // SAFETY: as in `install`; V8 calls the others when it has made the context, with the context entered.
     unsafe {
         install_temporal(&mut Genesis::of(isolate, context));
+        install_extensions(isolate, handle(context), &raw const none);
         install_special_objects(isolate, handle(context));
     }
 }
