@@ -165,6 +165,13 @@ mod tests {
     }
 
     #[test]
+    fn a_script_for_the_shell_leads_to_its_program() {
+        let script = "#!/bin/sh\nbasedir=$(dirname \"$0\")\nexec node  \"$basedir/../tool/bin.js\" \"$@\"\n";
+        let files = [("node_modules/.bin/tool", script), ("node_modules/tool/bin.js", "")];
+        assert_eq!(found(&files, "node_modules/.bin/tool"), Ok(("node_modules/tool/bin.js".into(), "tool".into())));
+    }
+
+    #[test]
     fn files() {
         let is = |path: &str, name: &str| Ok((path.to_string(), name.to_string()));
         assert_eq!(found(&[("a.js", "")], "a.js"), is("a.js", "a"));
