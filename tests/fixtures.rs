@@ -23,7 +23,7 @@ macro_rules! projects {
 }
 
 projects! {
-    abort addresses assert big_output buffer builtins builtins_imported child_process children_as_node cluster cluster_dgram console
+    abort addresses assert big_output buffer builtins builtins_imported child_process children_as_node ciphers cluster cluster_dgram console
     crypto decorators dgram embedded_files embedded_folder embedded_programs encoding encoding_limits event_loop event_target events exit fork fs fs_callbacks
     fs_promises hello hot http http_hooks inspect js_stream jsx node_children origins os own_place path performance process profile_options profiles readline stdin
     storage streams structured_clone timers tls tsconfig types typescript uncaught url url_pattern util wasm worker workspaces

@@ -8,6 +8,7 @@ pub mod binding;
 pub mod bindings;
 pub mod bootstrap;
 pub mod callback;
+mod cipher;
 pub mod command_line;
 pub mod compression;
 pub mod errors;

@@ -1,7 +1,8 @@
-//! `internalBinding('crypto')`: hashes, message authentication codes, keys derived from passwords, and
-//! random numbers. What needs two keys, ciphers and TLS are still to come.
+//! `internalBinding('crypto')`: hashes, message authentication codes, symmetric ciphers, keys derived from passwords, and
+//! random numbers. What needs two keys and TLS are still to come.
 
 mod algorithms;
+mod cipher;
 mod context;
 mod derive;
 mod hash;
@@ -28,7 +29,8 @@ crate::room! {
         pure "getCachedAliases" => aliases,
         pure "getCachedMacAliases" => no_aliases,
         pure "getMacs" => none,
-        pure "getCiphers" => none,
+        pure "getCiphers" => cipher::ciphers,
+        pure "getCipherInfo" => cipher::info,
         pure "getSSLCiphers" => none,
         pure "getCurves" => none,
         pure "getPqcKeyTypes" => none,
@@ -57,6 +59,15 @@ crate::room! {
             pure "init" => hash::init_hmac,
             pure "update" => hash::update_hmac,
             pure "digest" => hash::digest_hmac,
+        },
+        "CipherBase" {
+            trap new => cipher::new,
+            pure "update" => cipher::update,
+            pure "final" => cipher::finish,
+            pure "setAutoPadding" => cipher::set_auto_padding,
+            pure "getAuthTag" => cipher::auth_tag,
+            pure "setAuthTag" => cipher::set_auth_tag,
+            pure "setAAD" => cipher::set_aad,
         },
         "KeyObjectHandle" {
             trap new => keys::new_handle,
