@@ -1,9 +1,9 @@
 // Writes start.txt: the functions that a start runs, for the linker to lay out side by side (see ../../build.rs).
 //
-//     node stub/link/start.mjs STUB EXECUTABLE
+//     node stub/link/start.mjs STUB EXECUTABLE...
 //
-// STUB is a release stub with its symbols, EXECUTABLE was built with it (KILN_STUB=STUB kiln build hello.js). Needs
-// valgrind and nm. Run it when V8 changes; names that are gone do no harm. The names of Rust's functions change with
+// STUB is a release stub with its symbols. The executables were built with it (KILN_STUB=STUB kiln build hello.js): first
+// the smallest program there is, then some that load many modules of either kind. Needs valgrind and nm. Run it when V8 changes; names that are gone do no harm. The names of Rust's functions change with
 // every compiler and are left out.
 
 import { execFileSync } from 'node:child_process';
@@ -11,11 +11,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-const [stub, executable] = process.argv.slice(2);
-const trace = join(mkdtempSync(join(tmpdir(), 'start-')), 'callgrind');
-execFileSync('valgrind', ['--tool=callgrind', '--dump-instr=yes', `--callgrind-out-file=${trace}`, executable], {
-  stdio: 'ignore',
-});
+const [stub, ...executables] = process.argv.slice(2);
 
 const functions = new Map();
 for (const line of execFileSync('nm', ['-S', stub], { encoding: 'utf8', maxBuffer: 1 << 28 }).split('\n')) {
@@ -39,22 +35,35 @@ function at(address) {
   return found && address < found.end ? found.name : undefined;
 }
 
-const names = new Set();
-let address = 0;
-let call = false;
-for (const line of readFileSync(trace, 'utf8').split('\n')) {
-  if (line.startsWith('calls=')) {
-    call = true;
-    continue;
+/** The functions that an executable runs, by their names. */
+function run(command) {
+  const trace = join(mkdtempSync(join(tmpdir(), 'start-')), 'callgrind');
+  const options = ['--tool=callgrind', '--dump-instr=yes', `--callgrind-out-file=${trace}`];
+  execFileSync('valgrind', [...options, command, '--version'], { stdio: 'ignore' });
+  const names = new Set();
+  let address = 0;
+  let call = false;
+  for (const line of readFileSync(trace, 'utf8').split('\n')) {
+    if (line.startsWith('calls=')) {
+      call = true;
+      continue;
+    }
+    const position = /^(0x[0-9a-f]+|[+-]\d+|\*) /.exec(line)?.[1];
+    if (!position) continue;
+    if (position.startsWith('0x')) address = parseInt(position, 16);
+    else if (position !== '*') address += Number(position);
+    // The line after `calls=` is the cost of what was called.
+    if (!call) names.add(at(address));
+    call = false;
   }
-  const position = /^(0x[0-9a-f]+|[+-]\d+|\*) /.exec(line)?.[1];
-  if (!position) continue;
-  if (position.startsWith('0x')) address = parseInt(position, 16);
-  else if (position !== '*') address += Number(position);
-  // The line after `calls=` is the cost of what was called.
-  if (!call) names.add(at(address));
-  call = false;
+  names.delete(undefined);
+  return names;
 }
-names.delete(undefined);
-const kept = [...names].filter((name) => !/17h[0-9a-f]{16}E|^_R|^Builtins_|\.llvm\./.test(name));
-writeFileSync(new URL('start.txt', import.meta.url), kept.sort().join('\n') + '\n');
+
+// What the first needs comes first, then what the others need besides.
+const names = new Set();
+for (const executable of executables) {
+  const more = [...run(executable)].filter((name) => !/17h[0-9a-f]{16}E|^_R|^Builtins_|\.llvm\./.test(name));
+  for (const name of more.sort()) names.add(name);
+}
+writeFileSync(new URL('start.txt', import.meta.url), [...names].join('\n') + '\n');
