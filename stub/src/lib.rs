@@ -37,6 +37,7 @@ pub mod thread;
 pub mod trace;
 pub mod train;
 pub mod trap;
+mod unicode_set;
 pub mod uv;
 pub mod vfs;
 mod weak;
