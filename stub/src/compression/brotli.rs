@@ -169,13 +169,7 @@ impl Engine for BrotliDecoder {
                     let code = sys::decoder_error_code(self.state.as_ptr());
                     (code, CStr::from_ptr(sys::decoder_error_name(code)).to_string_lossy())
                 };
-                // The library leaves out the group, by its numbers.
-                let group = match code {
-                    -16..=-1 => "_ERROR_FORMAT_",
-                    -30..=-21 => "_ERROR_ALLOC_",
-                    _ => "_ERROR_",
-                };
-                Some(Problem::new("Decompression failed", &format!("ERR_{group}{name}"), code))
+                Some(Problem::new("Decompression failed", &format!("ERR_{name}"), code))
             }
             sys::RESULT_NEEDS_MORE_INPUT if self.flush == FINISH => Some(Problem::unexpected_end()),
             _ => None,
